@@ -1,0 +1,1 @@
+"""Pure rules of mailbox monitoring: no Flask, no database, no sockets, no clock."""

@@ -1,0 +1,100 @@
+"""The closed lists of Pillarbox; every value is what the API and the database carry."""
+
+from enum import StrEnum
+
+
+class Protocol(StrEnum):
+    IMAP = "imap"
+    POP3 = "pop3"
+
+
+class Security(StrEnum):
+    """How a connection is protected: not at all, from the first byte, or by upgrade."""
+
+    PLAIN = "plain"
+    TLS = "tls"
+    STARTTLS = "starttls"
+
+
+class MonitorStatus(StrEnum):
+    """What a person set."""
+
+    ACTIVE = "active"
+    MAINTENANCE = "maintenance"
+    DISABLED = "disabled"
+
+
+class CustomerStatus(StrEnum):
+    ACTIVE = "active"
+    MARKED_FOR_CANCELLATION = "marked_for_cancellation"
+
+
+class CheckStatus(StrEnum):
+    """Verdict of one check (contract 3.3)."""
+
+    SUCCESS = "success"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Health(StrEnum):
+    """What we conclude from the results so far (contract 3.1)."""
+
+    PENDING = "pending"
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    NO_DATA = "no_data"
+
+
+class Phase(StrEnum):
+    """The rungs of a check, in the order in which they are climbed."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    GREETING = "greeting"
+    CAPABILITY = "capability"
+    STARTTLS = "starttls"
+    LOGIN = "login"
+    MAILBOX = "mailbox"
+    LOGOUT = "logout"
+
+
+class ErrorCode(StrEnum):
+    """Why a check failed (contract 3.3); incidents carry it as their type."""
+
+    TARGET_FORBIDDEN = "target_forbidden"
+    DNS_FAILURE = "dns_failure"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECTION_FAILED = "connection_failed"
+    CONNECTION_CLOSED = "connection_closed"
+    TIMEOUT = "timeout"
+    TLS_FAILURE = "tls_failure"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
+    CERTIFICATE_NAME_MISMATCH = "certificate_name_mismatch"
+    CERTIFICATE_UNTRUSTED = "certificate_untrusted"
+    STARTTLS_UNAVAILABLE = "starttls_unavailable"
+    GREETING_REJECTED = "greeting_rejected"
+    PROTOCOL_ERROR = "protocol_error"
+    LOGIN_DISABLED = "login_disabled"
+    AUTHENTICATION_FAILED = "authentication_failed"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    MAILBOX_UNAVAILABLE = "mailbox_unavailable"
+    INTERNAL_ERROR = "internal_error"
+
+
+class WarningCode(StrEnum):
+    """Why a check that worked is a warning (contract 3.3)."""
+
+    CERTIFICATE_EXPIRING = "certificate_expiring"
+    SLOW_RESPONSE = "slow_response"
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    EDITOR = "editor"
+    READONLY = "readonly"
+    GLOBAL_SUPPORTER = "global_supporter"
+    GLOBAL_ADMIN = "global_admin"

@@ -1,0 +1,31 @@
+"""When a monitor is checked next. Instants and lengths are whole milliseconds since the epoch.
+
+The claim does the same arithmetic in SQL (`services/schedules.py`), one statement for many rows;
+a test holds the two against each other.
+"""
+
+from hashlib import blake2b
+
+CONFIRM_AFTER_MS = 30_000
+OVERDUE_INTERVALS = 2
+
+
+def stable_offset_ms(key: str, interval_ms: int) -> int:
+    """Spread monitors over the interval: the same key always lands on the same spot of it."""
+    digest = blake2b(key.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % interval_ms
+
+
+def next_slot_ms(now_ms: int, interval_ms: int, offset_ms: int) -> int:
+    """The first planned time after now: slots are `offset + k * interval`, so nothing drifts."""
+    return now_ms + interval_ms - (now_ms - offset_ms) % interval_ms
+
+
+def confirmation_delay_ms(interval_ms: int) -> int:
+    """How long after a first failure the confirming check comes."""
+    return min(CONFIRM_AFTER_MS, interval_ms)
+
+
+def overdue_after_ms(interval_ms: int, timeout_ms: int) -> int:
+    """How long after a missed planned time a monitor counts as being without data."""
+    return OVERDUE_INTERVALS * interval_ms + timeout_ms
