@@ -7,6 +7,8 @@ a test holds the two against each other.
 from hashlib import blake2b
 
 CONFIRM_AFTER_MS = 30_000
+"""How long after a first failure the confirming check comes, when its planned time is later."""
+
 OVERDUE_INTERVALS = 2
 
 
@@ -19,11 +21,6 @@ def stable_offset_ms(key: str, interval_ms: int) -> int:
 def next_slot_ms(now_ms: int, interval_ms: int, offset_ms: int) -> int:
     """The first planned time after now: slots are `offset + k * interval`, so nothing drifts."""
     return now_ms + interval_ms - (now_ms - offset_ms) % interval_ms
-
-
-def confirmation_delay_ms(interval_ms: int) -> int:
-    """How long after a first failure the confirming check comes."""
-    return min(CONFIRM_AFTER_MS, interval_ms)
 
 
 def overdue_after_ms(interval_ms: int, timeout_ms: int) -> int:

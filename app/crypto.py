@@ -1,0 +1,53 @@
+"""Encryption of stored secrets: AES-256-GCM, bound to its row, under keys that can be rotated."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_VERSION = "v1"
+_NONCE_BYTES = 12
+
+
+class DecryptionError(Exception):
+    """The stored value was made under a key we do not have, for another row, or was changed."""
+
+
+class Vault:
+    """Encrypts under the first key, decrypts under any.
+
+    A stored value reads `v1:<key id>:<base64 of nonce and ciphertext>`. The key id, in the clear,
+    lets a rotation find what is still under an old key. `row` is authenticated with the value, so
+    one that is copied to another row does not decrypt there.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
+        self.key_id = _key_id(keys[0])
+
+    def __repr__(self) -> str:
+        return f"<Vault of {len(self._ciphers)} keys>"
+
+    def encrypt(self, plaintext: str, row: str) -> str:
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = self._ciphers[self.key_id].encrypt(nonce, plaintext.encode(), row.encode())
+        return f"{_VERSION}:{self.key_id}:{base64.b64encode(nonce + sealed).decode()}"
+
+    def decrypt(self, stored: str, row: str) -> str:
+        """Raises DecryptionError, which never carries the value or a key."""
+        version, key_id, sealed = stored.split(":", 2)
+        cipher = self._ciphers.get(key_id)
+        if version != _VERSION or cipher is None:
+            raise DecryptionError(f"no key {key_id} among CREDENTIALS_KEYS")
+        raw = base64.b64decode(sealed)
+        try:
+            return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], row.encode()).decode()
+        except InvalidTag:
+            raise DecryptionError("the stored value does not belong to this row") from None
+
+
+def _key_id(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()[:8]

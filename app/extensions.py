@@ -1,0 +1,34 @@
+"""Extensions, unbound until the factory binds them, and how a SQLite connection is set up."""
+
+from typing import Any
+
+from flask_jwt_extended import JWTManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine, event
+
+from app.models.base import Base
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate()
+jwt = JWTManager()
+
+SQLITE_BUSY_SECONDS = 10
+
+
+def engine_options(database_url: str) -> dict[str, Any]:
+    """SQLite writes begin IMMEDIATE, so that two writers wait for each other instead of failing."""
+    if database_url.startswith("sqlite"):
+        return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS, "isolation_level": "IMMEDIATE"}}
+    return {"pool_size": 8, "max_overflow": 4, "pool_pre_ping": True, "pool_recycle": 1800}
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Readers must not block the one writer (WAL), and SQLite checks foreign keys only when told to."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_pragmas)
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,19 @@
+"""One logging format for every process: constant event names, data as `key=value`."""
+
+import logging
+import sys
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def configure_logging(level: str) -> None:
+    """Send everything to standard error, once per process."""
+    root = logging.getLogger()
+    if not any(getattr(handler, "is_pillarbox", False) for handler in root.handlers):
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.is_pillarbox = True  # type: ignore[attr-defined] # our own mark, to add it once
+        root.addHandler(handler)
+    root.setLevel(level)
+    # One line per tick would drown everything else.
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

@@ -1,0 +1,52 @@
+"""The hot table: one narrow row for each monitor and location, written by the scheduler all the time.
+
+Its instants are whole milliseconds since the epoch, so that one SQL statement, the same on SQLite and
+PostgreSQL, can claim rows and compute their next time.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.domain.enums import CheckStatus
+from app.models.base import Base, BigId, UtcDateTime, enum_type
+from app.models.location import Location
+
+IS_SCHEDULED = text("next_check_at_ms IS NOT NULL")
+
+
+class MonitorSchedule(Base):
+    __tablename__ = "monitor_schedules"
+    __table_args__ = (
+        UniqueConstraint("monitor_id", "location_id"),
+        Index(
+            None,
+            "location_id",
+            "next_check_at_ms",
+            postgresql_where=IS_SCHEDULED,
+            sqlite_where=IS_SCHEDULED,
+        ),
+        # Updated at every check: room on the page keeps PostgreSQL's updates cheap.
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    monitor_id: Mapped[int] = mapped_column(ForeignKey("monitors.id", ondelete="CASCADE"))
+    location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    interval_ms: Mapped[int] = mapped_column(BigInteger)
+    offset_ms: Mapped[int] = mapped_column(BigInteger)
+    timeout_ms: Mapped[int] = mapped_column(BigInteger)
+    next_check_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    """None: not to be checked here (disabled, or this country is not allowed)."""
+    lease_until_ms: Mapped[int | None] = mapped_column(BigInteger)
+    lease_token: Mapped[UUID | None] = mapped_column(Uuid)
+    """Who holds the check in flight; a result is written only where it still matches."""
+    triggered_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    last_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_status: Mapped[CheckStatus | None] = mapped_column(enum_type(CheckStatus, "last_status"))
+    last_error_code: Mapped[str | None] = mapped_column(String(64))
+    last_error_message: Mapped[str | None] = mapped_column(Text)
+
+    location: Mapped[Location] = relationship()

@@ -1,0 +1,1 @@
+"""Use cases: the queries and rules that touch more than one row. They never commit."""

@@ -1,0 +1,111 @@
+"""Running one check and recording what it found."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, update
+
+from app import checkers
+from app.clock import to_ms
+from app.crypto import DecryptionError
+from app.domain.enums import CheckStatus, ErrorCode
+from app.domain.outcome import CheckOutcome
+from app.domain.schedule import CONFIRM_AFTER_MS
+from app.domain.target import TargetGuard, target_from_config
+from app.extensions import db
+from app.models import CheckResult, MonitorSchedule
+from app.services.monitor_config import ConfigStore
+from app.services.schedules import ClaimedCheck
+
+UNREADABLE = "The stored config cannot be decrypted: CREDENTIALS_KEYS lacks the key it was encrypted with."
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """What is to be stored of one check. `checked_at` is when it started."""
+
+    claim: ClaimedCheck
+    outcome: CheckOutcome
+    checked_at: datetime
+
+
+def run_claimed(claim: ClaimedCheck, store: ConfigStore, guard: TargetGuard) -> CheckOutcome:
+    """Check a claimed monitor's mailbox. Needs no database and never raises."""
+    try:
+        config = store.unseal(claim.monitor_public_id, claim.config_encrypted)
+    except DecryptionError:
+        return CheckOutcome(
+            status=CheckStatus.ERROR,
+            duration_ms=0,
+            code=ErrorCode.INTERNAL_ERROR,
+            message=UNREADABLE,
+            diagnostics={"errorCode": ErrorCode.INTERNAL_ERROR, "attempts": 0},
+        )
+    return run(claim.hostname, claim.port, claim.timeout_seconds, config, guard)
+
+
+def run(
+    hostname: str, port: int | None, timeout_seconds: float, config: Mapping[str, Any], guard: TargetGuard
+) -> CheckOutcome:
+    """Check a mailbox that is not, or not yet, a monitor. Needs no database and never raises."""
+    return checkers.run(target_from_config(hostname, port, config), timeout_seconds, guard)
+
+
+def record(records: Iterable[CheckRecord]) -> int:
+    """Store results and move their schedules, for each claim that still holds its lease.
+
+    A late scheduler whose lease was given to another changes nothing. Returns how many were stored.
+    """
+    return sum(_record(record) for record in records)
+
+
+def _record(record: CheckRecord) -> bool:
+    if not _move_schedule(record):
+        return False
+    outcome = record.outcome
+    db.session.add(
+        CheckResult(
+            public_id=record.claim.token,
+            monitor_id=record.claim.monitor_id,
+            location_id=record.claim.location_id,
+            checked_at=record.checked_at,
+            status=outcome.status,
+            error_code=outcome.code,
+            error_message=outcome.error_message,
+            warning_message=outcome.warning_message,
+            timing_ms=outcome.duration_ms,
+            diagnostics=outcome.diagnostics,
+        )
+    )
+    return True
+
+
+def _move_schedule(record: CheckRecord) -> bool:
+    outcome = record.outcome
+    row = MonitorSchedule
+    values: dict[str, Any] = {
+        "lease_until_ms": None,
+        "lease_token": None,
+        "last_checked_at": record.checked_at,
+        "last_status": outcome.status,
+        "last_error_code": outcome.code,
+        "last_error_message": outcome.error_message,
+    }
+    if outcome.status is CheckStatus.ERROR:
+        # After a first failure the confirming check comes soon. A disabled monitor's NULL stays NULL,
+        # because a comparison with NULL is never true.
+        confirm_at = to_ms(record.checked_at) + outcome.duration_ms + CONFIRM_AFTER_MS
+        is_first = row.last_status.is_distinct_from(CheckStatus.ERROR)
+        values["next_check_at_ms"] = case(
+            (is_first & (row.next_check_at_ms > confirm_at), confirm_at), else_=row.next_check_at_ms
+        )
+    moved = db.session.execute(
+        update(row)
+        .where(row.id == record.claim.schedule_id, row.lease_token == record.claim.token)
+        .values(values)
+        .returning(row.id)
+        .execution_options(synchronize_session=False)
+    )
+    return moved.first() is not None

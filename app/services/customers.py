@@ -1,0 +1,87 @@
+"""Customers: found, listed, made, changed, removed."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.errors import INVALID_CUSTOMER, ConflictError, InvalidError, NotFoundError
+from app.extensions import db
+from app.models import Customer, Monitor
+from app.services import access, schedules
+from app.services.access import Actor
+from app.services.identifiers import parse_reference
+from app.services.pages import Page, contains, fetch_page
+
+CUSTOMER_NOT_FOUND = "Customer not found"
+
+
+def find(actor: Actor, reference: UUID | int, organization_id: int | None = None) -> Customer:
+    """The customer with that public or numeric id, within one organization if it is given.
+
+    Raises NotFoundError, or ForbiddenError for one outside the actor's customers.
+    """
+    column = Customer.public_id if isinstance(reference, UUID) else Customer.id
+    customer = db.session.scalar(select(Customer).where(column == reference))
+    if customer is None or organization_id not in {None, customer.organization_id}:
+        raise NotFoundError(CUSTOMER_NOT_FOUND)
+    access.require_visible(
+        actor,
+        organization_id=customer.organization_id,
+        customer_id=customer.id,
+        title=CUSTOMER_NOT_FOUND,
+    )
+    return customer
+
+
+def get(actor: Actor, identifier: str) -> Customer:
+    """The customer that a path names. Raises InvalidError for what is neither UUID nor number."""
+    reference = parse_reference(identifier)
+    if reference is None:
+        raise InvalidError(INVALID_CUSTOMER)
+    return find(actor, reference)
+
+
+def list_page(
+    actor: Actor, *, page: int, per_page: int, organization_id: int | None = None, search: str | None = None
+) -> Page[Customer]:
+    organization = access.organization_in_question(actor, organization_id)
+    query = select(Customer).where(Customer.organization_id == organization, access.visible_customers(actor))
+    if search:
+        query = query.where(Customer.name.ilike(contains(search), escape="\\"))
+    return fetch_page(query, page=page, per_page=per_page, order_by=[Customer.id])
+
+
+def create(actor: Actor, *, now: datetime, organization_id: int | None = None, **fields: Any) -> Customer:
+    """Add a customer. A user restricted to some customers cannot add others: ForbiddenError."""
+    organization = access.organization_in_question(actor, organization_id)
+    access.require_unrestricted(actor)
+    customer = Customer(organization_id=organization, created_at=now, updated_at=now, **fields)
+    db.session.add(customer)
+    db.session.flush()  # the id, which is part of the answer
+    return customer
+
+
+def update(actor: Actor, identifier: str, *, now: datetime, **fields: Any) -> Customer:
+    """Set the keys that are given. Monitors follow at once when the allowed countries change."""
+    customer = get(actor, identifier)
+    changed = {name: value for name, value in fields.items() if getattr(customer, name) != value}
+    for name, value in changed.items():
+        setattr(customer, name, value)
+    if changed:
+        customer.updated_at = now
+    if "allowed_check_country_codes" in changed:
+        schedules.sync_customer(customer, now)
+    return customer
+
+
+def delete(actor: Actor, identifier: str) -> None:
+    """Remove a customer without monitors; ConflictError while it has some."""
+    customer = get(actor, identifier)
+    # The lock keeps a monitor from being added between the look and the removal.
+    db.session.refresh(customer, with_for_update=True)
+    if db.session.scalar(select(Monitor.id).where(Monitor.customer_id == customer.id).limit(1)) is not None:
+        raise ConflictError("Customer has monitors", "Delete or move the customer's monitors first.")
+    db.session.delete(customer)
+    db.session.flush()  # a monitor added meanwhile shows as a broken foreign key now, not at the commit

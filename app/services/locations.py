@@ -1,0 +1,40 @@
+"""Places that checks run from: registered by their scheduler, active while it beats."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+
+from app.extensions import db
+from app.models import Location
+
+HEARTBEAT_SECONDS = 10
+ACTIVE_FOR = timedelta(seconds=60)
+
+
+def register(*, code: str, name: str, country: str | None, now: datetime) -> Location:
+    """The location's row, made at the first start and brought up to date at every one."""
+    location = db.session.scalar(select(Location).where(Location.code == code))
+    if location is None:
+        location = Location(code=code, created_at=now)
+        db.session.add(location)
+    location.name, location.country = name, country
+    location.heartbeat_at = location.updated_at = now
+    db.session.flush()  # the id, for the schedule rows
+    return location
+
+
+def beat(location_id: int, now: datetime) -> None:
+    db.session.execute(update(Location).where(Location.id == location_id).values(heartbeat_at=now))
+
+
+def active(now: datetime) -> list[Location]:
+    """The locations whose scheduler has been heard of in the last 60 s."""
+    return list(
+        db.session.scalars(
+            select(Location).where(Location.heartbeat_at > now - ACTIVE_FOR).order_by(Location.id)
+        )
+    )
+
+
+def newest_heartbeat() -> datetime | None:
+    return db.session.scalar(select(func.max(Location.heartbeat_at)))

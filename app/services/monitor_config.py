@@ -1,0 +1,95 @@
+"""A monitor's config: stored encrypted for its row, shown masked to those who may not read its secrets."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from app.crypto import Vault
+from app.domain.secrets import TLS_KEYS, MaskError, has_secrets, kept_secrets, mask, unmask
+from app.errors import InvalidError
+from app.models import Monitor
+from app.services.access import Actor
+
+ALIASES = ("imap_pop_config", "config")
+"""The two names under which a body may carry the config."""
+
+
+@dataclass(frozen=True)
+class ConfigStore:
+    """Reads and writes encrypted configs. `mask_all` is the setting MASK_SECRETS."""
+
+    vault: Vault
+    mask_all: bool = False
+
+    def seal(self, public_id: UUID, config: Mapping[str, Any]) -> str:
+        return self.vault.encrypt(json.dumps(config), _row(public_id))
+
+    def unseal(self, public_id: UUID, sealed: str) -> dict[str, Any]:
+        """Raises crypto.DecryptionError when the key is gone or the value is another row's."""
+        config: dict[str, Any] = json.loads(self.vault.decrypt(sealed, _row(public_id)))
+        return config
+
+    def read(self, monitor: Monitor) -> dict[str, Any]:
+        return self.unseal(monitor.public_id, monitor.config_encrypted)
+
+    def shown(self, actor: Actor, monitor: Monitor) -> dict[str, Any]:
+        """The config as this caller may see it."""
+        config = self.read(monitor)
+        if self.mask_all or not actor.may_read_secrets:
+            return {key: mask(value, key) for key, value in config.items()}
+        return config
+
+
+def _row(public_id: UUID) -> str:
+    return f"monitors.config:{public_id}"
+
+
+def chosen_config(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The config that a body asks for under either name, masks replaced by the stored secrets.
+
+    None when it names neither. If both are sent, the one that differs from the stored value wins.
+    Raises InvalidError when both differ and are not the same, or when a mask stands for nothing.
+    """
+    wanted = [_with_secrets(sent[name] or {}, stored) for name in ALIASES if name in sent]
+    changed = [config for config in wanted if _canonical(config) != _canonical(stored)]
+    if len({_canonical(config) for config in changed}) > 1:
+        raise InvalidError(
+            message="config and imapPopConfig are the same thing, and two different values were sent.",
+            faults={"config": ["differs from imapPopConfig"]},
+        )
+    return next(iter(changed or wanted), None)
+
+
+def require_secrets_again(
+    sent: Mapping[str, Any], stored: Mapping[str, Any], wanted: Mapping[str, Any], *, is_moved: bool
+) -> None:
+    """Refuse to send a stored secret to another server by a caller who cannot read it (contract 3.1).
+
+    `is_moved` says that host name or port change. Raises InvalidError.
+    """
+    is_moved = is_moved or any(stored.get(key) != wanted.get(key) for key in TLS_KEYS)
+    configs = [sent[name] or {} for name in ALIASES if name in sent]
+    is_kept = any(any(kept_secrets(config)) for config in configs) if configs else has_secrets(stored)
+    if is_moved and is_kept:
+        raise InvalidError(
+            message="Where the mailbox is or how it is protected changes, so its secrets must be sent again.",
+            faults={"imapPopConfig.password": ["must be sent again with this change"]},
+        )
+
+
+def _with_secrets(config: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return {
+            key: unmask(value, stored.get(key), f"imapPopConfig.{key}", key) for key, value in config.items()
+        }
+    except MaskError as error:
+        raise InvalidError(
+            message=f"{error.path} is the mask, and no secret is stored that it could stand for.",
+            faults={error.path: ["is the mask of a secret, and none is stored"]},
+        ) from None
+
+
+def _canonical(config: Mapping[str, Any]) -> str:
+    return json.dumps(config, sort_keys=True)

@@ -1,0 +1,247 @@
+"""Monitors: found, listed, made, changed, removed, triggered."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import contains_eager, selectinload
+
+from app.domain.enums import Health, MonitorStatus, Protocol
+from app.domain.target import CheckTarget, target_from_config
+from app.errors import InvalidError, NotFoundError, TooManyError, UnavailableError
+from app.extensions import db
+from app.models import Customer, Monitor
+from app.services import access, customers, locations, schedules
+from app.services.access import Actor
+from app.services.identifiers import parse_uuid
+from app.services.monitor_config import ALIASES, ConfigStore, chosen_config, require_secrets_again
+from app.services.monitor_state import last_checked_at, matches_health
+from app.services.pages import Page, contains, fetch_page
+
+ID_REQUIRED = "IMAP/POP monitor public ID (UUID) required"
+NOT_FOUND = "IMAP/POP monitor not found"
+NOTHING_ELIGIBLE = "No eligible monitoring locations for the selected allowed countries"
+NOTHING_ACTIVE = "No active monitoring locations available"
+TRIGGER_PAUSE = timedelta(seconds=10)
+
+RECHECKED = frozenset(
+    {
+        "hostname",
+        "port",
+        "check_interval",
+        "timeout_seconds",
+        "status",
+        "allowed_check_country_codes",
+        "config_encrypted",
+        "customer_id",
+    }
+)
+"""Columns whose change makes a monitor due at once."""
+
+SORT_COLUMNS: dict[str, Any] = {
+    "name": Monitor.name,
+    "hostname": Monitor.hostname,
+    "status": Monitor.status,
+    "createdAt": Monitor.created_at,
+    "updatedAt": Monitor.updated_at,
+    "lastCheckedAt": last_checked_at(),
+}
+
+
+def get(actor: Actor, identifier: str) -> Monitor:
+    """The monitor that a path names, by its public id alone.
+
+    Raises InvalidError for what is no UUID, NotFoundError, ForbiddenError.
+    """
+    public_id = parse_uuid(identifier)
+    if public_id is None:
+        raise InvalidError(ID_REQUIRED)
+    monitor = db.session.scalar(select(Monitor).where(Monitor.public_id == public_id))
+    if monitor is None:
+        raise NotFoundError(NOT_FOUND)
+    access.require_visible(
+        actor,
+        organization_id=monitor.organization_id,
+        customer_id=monitor.customer_id,
+        title=NOT_FOUND,
+    )
+    return monitor
+
+
+def list_page(
+    actor: Actor,
+    *,
+    now: datetime,
+    page: int,
+    per_page: int,
+    sort: str | None = None,
+    organization_id: int | None = None,
+    **filters: Any,
+) -> Page[Monitor]:
+    """One page of the monitors that the actor may see. `sort`: a key of SORT_COLUMNS, `-` reverses."""
+    organization = access.organization_in_question(actor, organization_id)
+    query = (
+        select(Monitor)
+        .join(Monitor.customer)
+        .options(contains_eager(Monitor.customer), selectinload(Monitor.schedules))
+        .where(Monitor.organization_id == organization, access.visible_monitors(actor))
+        .where(*_conditions(now, **filters))
+    )
+    return fetch_page(query, page=page, per_page=per_page, order_by=_order(sort))
+
+
+def _conditions(
+    now: datetime,
+    *,
+    customer_id: Any = None,
+    search: str | None = None,
+    status: MonitorStatus | None = None,
+    health: Health | None = None,
+    protocol: Protocol | None = None,
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if customer_id is not None:
+        column = Customer.id if isinstance(customer_id, int) else Customer.public_id
+        conditions.append(column == customer_id)
+    if search:
+        columns = (Monitor.name, Monitor.hostname, Customer.name)
+        conditions.append(or_(*(column.ilike(contains(search), escape="\\") for column in columns)))
+    if status is not None:
+        conditions.append(Monitor.status == status)
+    if protocol is not None:
+        conditions.append(Monitor.protocol == protocol)
+    if health is not None:
+        conditions.append(matches_health(health, now))
+    return conditions
+
+
+def _order(sort: str | None) -> list[Any]:
+    if sort is None:
+        return [Monitor.id]
+    column = SORT_COLUMNS[sort.removeprefix("-")]
+    # Databases disagree on where NULL belongs; monitors never checked come last either way.
+    ordered = column.desc() if sort.startswith("-") else column.asc()
+    return [ordered.nulls_last(), Monitor.id]
+
+
+def create(
+    actor: Actor,
+    store: ConfigStore,
+    *,
+    now: datetime,
+    customer_id: Any,
+    organization_id: int | None = None,
+    **fields: Any,
+) -> Monitor:
+    """Add a monitor, due at once. `fields` are columns, and the config under either of its names."""
+    customer = _customer(actor, customer_id, organization_id)
+    config = chosen_config(fields, {}) or {}
+    public_id = uuid4()
+    monitor = Monitor(
+        public_id=public_id,
+        organization_id=customer.organization_id,
+        customer=customer,
+        protocol=_protocol(config),
+        config_encrypted=store.seal(public_id, config),
+        created_at=now,
+        updated_at=now,
+        **_columns(fields),
+    )
+    db.session.add(monitor)
+    schedules.sync(monitor, now)
+    db.session.flush()  # the id, which is part of the answer
+    return monitor
+
+
+def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, **fields: Any) -> Monitor:
+    """Set the keys that are given; a monitor that is to be checked differently is due at once."""
+    access.require_update_keys(actor, fields)
+    monitor = get(actor, identifier)
+    # Two changes at once: the second starts from what the first one left.
+    db.session.refresh(monitor, with_for_update=True)
+    values = _columns(fields)
+    if "customer_id" in fields:
+        values["customer_id"] = customers.find(actor, fields["customer_id"], monitor.organization_id).id
+    values |= _config_columns(store, monitor, fields)
+    changed = {name for name, value in values.items() if getattr(monitor, name) != value}
+    for name in changed:
+        setattr(monitor, name, values[name])
+    if changed:
+        monitor.updated_at = now
+        db.session.flush()  # the new customer's countries count
+        db.session.expire(monitor, ["customer"])
+    if changed & RECHECKED:
+        schedules.sync(monitor, now)
+    return monitor
+
+
+def _config_columns(store: ConfigStore, monitor: Monitor, fields: dict[str, Any]) -> dict[str, Any]:
+    stored = store.read(monitor)
+    wanted = chosen_config(fields, stored)
+    if store.mask_all:
+        is_moved = any(fields.get(name, now) != now for name, now in _place(monitor).items())
+        require_secrets_again(fields, stored, stored if wanted is None else wanted, is_moved=is_moved)
+    if wanted is None or wanted == stored:
+        return {}
+    return {
+        "config_encrypted": store.seal(monitor.public_id, wanted),
+        "protocol": _protocol(wanted),
+    }
+
+
+def _place(monitor: Monitor) -> dict[str, Any]:
+    return {"hostname": monitor.hostname, "port": monitor.port}
+
+
+def delete(actor: Actor, identifier: str) -> None:
+    """Remove a monitor; its schedules and results go with it."""
+    db.session.delete(get(actor, identifier))
+
+
+def trigger(actor: Actor, identifier: str, *, now: datetime) -> tuple[Monitor, list[str]]:
+    """Make a monitor due at once everywhere it may be checked. Returns it and the locations' codes.
+
+    Raises InvalidError for a disabled one or when no location is allowed, UnavailableError when none
+    is active, TooManyError within 10 s of the last time.
+    """
+    monitor = get(actor, identifier)
+    if monitor.status is MonitorStatus.DISABLED:
+        raise InvalidError("Monitor is disabled")
+    active = locations.active(now)
+    if not active:
+        raise UnavailableError(NOTHING_ACTIVE, retry_after=locations.HEARTBEAT_SECONDS)
+    countries = schedules.allowed_countries(monitor)
+    codes = {place.id: place.code for place in active if schedules.is_eligible(place, countries)}
+    rows = {row.id: codes[row.location_id] for row in monitor.schedules if row.location_id in codes}
+    if not rows:
+        raise InvalidError(NOTHING_ELIGIBLE)
+    pause = int(TRIGGER_PAUSE.total_seconds())
+    if not schedules.trigger(list(rows), now, pause_ms=pause * 1000):
+        raise TooManyError(message=f"A monitor can be triggered once in {pause} seconds.", retry_after=pause)
+    return monitor, list(rows.values())
+
+
+def target_of(
+    actor: Actor, *, customer_id: Any, organization_id: int | None = None, **fields: Any
+) -> CheckTarget:
+    """What a create body would be checked as, without making the monitor."""
+    _customer(actor, customer_id, organization_id)
+    return target_from_config(fields["hostname"], fields.get("port"), chosen_config(fields, {}) or {})
+
+
+def count_by_status() -> dict[MonitorStatus, int]:
+    rows = db.session.execute(select(Monitor.status, func.count()).group_by(Monitor.status))
+    return {row[0]: row[1] for row in rows}
+
+
+def _customer(actor: Actor, reference: Any, organization_id: int | None) -> Customer:
+    return customers.find(actor, reference, access.organization_in_question(actor, organization_id))
+
+
+def _columns(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in {*ALIASES, "customer_id"}}
+
+
+def _protocol(config: dict[str, Any]) -> Protocol:
+    return Protocol(config.get("protocol") or Protocol.IMAP)

@@ -1,0 +1,115 @@
+"""Fixtures that all tests share. Every test that asks for `app` runs on SQLite and on PostgreSQL."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+
+from app import create_app
+from app.extensions import db
+from tests.factories import Factory
+from tests.parts import MISSING, postgres
+
+DATABASES = ["sqlite", "postgresql"]
+ENVIRON = {
+    "JWT_SECRET_KEY": "a key for tests only, long enough to sign with",
+    "CREDENTIALS_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    "ADMIN_PASSWORD": "correct horse battery",
+    "RATE_LIMIT": "off",
+    "LOG_LEVEL": "WARNING",
+}
+
+
+@contextmanager
+def new_database(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of an empty database of that kind."""
+    if kind == "postgresql":
+        with postgres.new_database() as url:
+            yield url
+    else:
+        yield f"sqlite:///{folder / 'test.db'}"
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A migrated database, one for the whole session; `app` empties it after each test."""
+    with new_database(request.param, tmp_path_factory.mktemp("database")) as url:
+        app = create_app({**ENVIRON, "DATABASE_URL": url})
+        with app.app_context():
+            upgrade()
+            db.engine.dispose()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def shared_app(database_url: str) -> Iterator[Flask]:
+    app = create_app({**ENVIRON, "DATABASE_URL": database_url})
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Iterator[Flask]:
+    yield shared_app
+    empty(shared_app)
+
+
+@pytest.fixture
+def make_app(database_url: str) -> Iterator[Any]:
+    """Builds further applications on the test's database, with other settings."""
+    apps = []
+
+    def make(**environ: str) -> Flask:
+        apps.append(create_app({**ENVIRON, "DATABASE_URL": database_url, **environ}))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        empty(app)
+        with app.app_context():
+            db.engine.dispose()
+
+
+def empty(app: Flask) -> None:
+    with app.app_context():
+        for table in reversed(db.metadata.sorted_tables):
+            db.session.execute(table.delete())
+        db.session.commit()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    """An application context for tests that call services directly."""
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def make(context: None) -> Factory:
+    """Builds rows, with defaults for all that a test does not care about."""
+    return Factory()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(autouse=True)
+def quiet_alembic() -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in one line for each missing part what was skipped and how to get it."""
+    reasons = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])}
+    for reason in sorted(reasons):
+        if MISSING in reason:
+            terminalreporter.write_line(f"SKIPPED: {reason.split(MISSING, 1)[1]}")

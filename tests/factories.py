@@ -1,0 +1,107 @@
+"""Builders of rows with defaults; each commits, so that requests and other processes see the row."""
+
+from datetime import datetime
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from argon2 import PasswordHasher
+from flask import current_app
+
+from app.clock import utcnow
+from app.domain.enums import MonitorStatus, Protocol, Role
+from app.extensions import db
+from app.models import Customer, Location, Monitor, Organization, Session, User, UserCustomer
+from app.services import schedules
+from app.services.auth import SESSION_LIFE
+
+PASSWORD = "correct horse battery"
+# Made once and weak on purpose: hashing anew for each user would be most of the suite's time.
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+IMAP_CONFIG = {"protocol": "imap", "user": "monitor@example.com", "password": "s3cret-pw", "tls": True}
+
+_number = count(1)
+
+
+class Factory:
+    """Needs an application context. Every method takes the columns that matter as keywords."""
+
+    def organization(self, **columns: Any) -> Organization:
+        return self._add(Organization, name=f"Organization {next(_number)}", **columns)
+
+    def customer(self, organization: Organization | None = None, **columns: Any) -> Customer:
+        organization = organization or self.organization()
+        columns.setdefault("name", f"Customer {next(_number)}")
+        return self._add(Customer, organization_id=organization.id, **columns)
+
+    def user(
+        self,
+        organization: Organization | None = None,
+        role: Role = Role.ADMIN,
+        customers: list[Customer] | None = None,
+        **columns: Any,
+    ) -> User:
+        organization = organization or self.organization()
+        columns.setdefault("email", f"user{next(_number)}@example.com")
+        return self._add(
+            User,
+            organization_id=organization.id,
+            role=role,
+            password_hash=PASSWORD_HASH,
+            is_restricted=customers is not None,
+            customers=[UserCustomer(customer_id=customer.id) for customer in customers or []],
+            **columns,
+        )
+
+    def session(self, user: User | None = None, **columns: Any) -> Session:
+        now = utcnow()
+        row = Session(
+            id=uuid4(),
+            user=user or self.user(),
+            refresh_token_id=uuid4(),
+            created_at=now,
+            expires_at=columns.pop("expires_at", now + SESSION_LIFE),
+            **columns,
+        )
+        return self._commit(row)
+
+    def location(self, *, heartbeat_at: datetime | None = None, **columns: Any) -> Location:
+        columns.setdefault("code", "local")
+        return self._add(
+            Location, name=columns.pop("name", "Local"), heartbeat_at=heartbeat_at or utcnow(), **columns
+        )
+
+    def monitor(
+        self, customer: Customer | None = None, config: dict[str, Any] | None = None, **columns: Any
+    ) -> Monitor:
+        """A monitor with its schedule rows at every location there is, due at once."""
+        customer = customer or self.customer()
+        public_id = columns.setdefault("public_id", uuid4())
+        config = IMAP_CONFIG if config is None else config
+        defaults = {
+            "name": f"Monitor {next(_number)}",
+            "hostname": "mail.example.com",
+            "check_interval": 5,
+            "timeout_seconds": 30,
+            "status": MonitorStatus.ACTIVE,
+            "protocol": Protocol(config.get("protocol", "imap")),
+            "config_encrypted": current_app.config["CONFIG_STORE"].seal(public_id, config),
+        }
+        monitor = self._add(
+            Monitor,
+            organization_id=customer.organization_id,
+            customer_id=customer.id,
+            **(defaults | columns),
+        )
+        schedules.sync(monitor, utcnow())
+        db.session.commit()
+        return monitor
+
+    def _add(self, model: Any, **columns: Any) -> Any:
+        now = utcnow()
+        return self._commit(model(**({"created_at": now, "updated_at": now} | columns)))
+
+    def _commit(self, row: Any) -> Any:
+        db.session.add(row)
+        db.session.commit()
+        return row
