@@ -1,0 +1,142 @@
+"""TLS: contexts made once per policy, the handshake, and why one failed."""
+
+import ssl
+import threading
+from functools import lru_cache
+from typing import cast
+
+from app.checkers.attempt import Attempt, TlsSeen
+from app.checkers.failure import CheckError
+from app.checkers.sockets import GuardedSocket, GuardedTlsSocket, closed
+from app.domain.enums import ErrorCode, Phase
+from app.domain.target import TlsPolicy
+
+MAX_CONTEXTS = 64
+_MAKING = threading.Lock()
+
+MINIMUM_VERSIONS = {
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+# Verification results of OpenSSL (x509_vfy.h); whatever is not listed means that no trust was found.
+CERTIFICATE_FAILURES = {
+    9: ErrorCode.CERTIFICATE_NOT_YET_VALID,
+    10: ErrorCode.CERTIFICATE_EXPIRED,
+    62: ErrorCode.CERTIFICATE_NAME_MISMATCH,
+    64: ErrorCode.CERTIFICATE_NAME_MISMATCH,
+}
+CERTIFICATE_MESSAGES = {
+    ErrorCode.CERTIFICATE_NOT_YET_VALID: "The server's certificate is not valid yet.",
+    ErrorCode.CERTIFICATE_EXPIRED: "The server's certificate has expired.",
+    ErrorCode.CERTIFICATE_NAME_MISMATCH: "The server's certificate is not made out to {name}.",
+    ErrorCode.CERTIFICATE_UNTRUSTED: "The server's certificate is not trusted: {reason}.",
+}
+NO_TLS_SPOKEN = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
+"""What OpenSSL says when the other side answers in clear text (the last since OpenSSL 3.2)."""
+
+
+def context_for(policy: TlsPolicy) -> ssl.SSLContext:
+    """The shared context of a policy. Never reconfigure it: other threads are using it.
+
+    Making one with the system's authorities costs as much as twenty checks, so it happens once, and the
+    lock keeps a burst of first checks from each making its own.
+    """
+    with _MAKING:
+        return _make_context(policy)
+
+
+@lru_cache(maxsize=MAX_CONTEXTS)
+def _make_context(policy: TlsPolicy) -> ssl.SSLContext:
+    if policy.verify:
+        context = ssl.create_default_context(cadata=policy.ca)
+        # An authority given by hand is trusted as it is, without a root above it.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN if policy.ca else 0
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if policy.minimum_version is not None:
+        context.minimum_version = MINIMUM_VERSIONS[policy.minimum_version]
+    context.sslsocket_class = GuardedTlsSocket
+    return context
+
+
+class TlsUpgrade:
+    """What imaplib and poplib are handed as their SSLContext, to upgrade the connection our way."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def wrap_socket(self, sock: GuardedSocket, server_hostname: str | None = None) -> GuardedTlsSocket:
+        """Called right behind the server's OK. The name it brings is empty, so ours is used instead.
+
+        A server has nothing to say before the handshake. Whatever is there all the same was put there by
+        somebody who wants it taken for a protected answer (CVE-2011-0411 and its kin).
+        """
+        del server_hostname
+        if sock.has_unread():
+            raise CheckError(
+                ErrorCode.PROTOCOL_ERROR, "The server sent unprotected data behind its consent to start TLS."
+            )
+        return secure(sock, self._attempt)
+
+
+def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
+    """Do the handshake and record what came of it. Raises CheckError."""
+    attempt.enter(Phase.TLS)
+    target = attempt.target
+    name = target.tls_servername or target.hostname
+    sock.settimeout(attempt.limits.remaining())
+    try:
+        # The socket's timeout holds for the handshake as a whole.
+        secured = cast("GuardedTlsSocket", _context(target.tls).wrap_socket(sock, server_hostname=name))
+    except ssl.SSLCertVerificationError as error:
+        raise _certificate_failure(error, name, attempt) from None
+    except OSError as error:
+        raise _handshake_failure(error, attempt) from None
+    except ValueError:
+        raise CheckError(ErrorCode.TLS_FAILURE, f"{attempt.clean(name)!r} is no TLS server name.") from None
+    secured.limits = attempt.limits
+    attempt.connection = secured
+    attempt.tls = _seen(secured, is_verified=target.tls.verify)
+    return secured
+
+
+def _context(policy: TlsPolicy) -> ssl.SSLContext:
+    try:
+        return context_for(policy)
+    except (ssl.SSLError, ValueError):
+        raise CheckError(
+            ErrorCode.TLS_FAILURE, "The authority certificates (`ca`) given are not readable as PEM."
+        ) from None
+
+
+def _seen(secured: GuardedTlsSocket, *, is_verified: bool) -> TlsSeen:
+    cipher = secured.cipher()
+    return TlsSeen(
+        version=secured.version(),
+        cipher=cipher[0] if cipher else None,
+        is_verified=is_verified,
+        certificate=secured.getpeercert(binary_form=True),
+    )
+
+
+def _certificate_failure(error: ssl.SSLCertVerificationError, name: str, attempt: Attempt) -> CheckError:
+    code = CERTIFICATE_FAILURES.get(error.verify_code, ErrorCode.CERTIFICATE_UNTRUSTED)
+    message = CERTIFICATE_MESSAGES[code].format(name=attempt.clean(name), reason=error.verify_message)
+    return CheckError(code, message)
+
+
+def _handshake_failure(error: OSError, attempt: Attempt) -> CheckError:
+    if isinstance(error, TimeoutError):
+        return attempt.limits.expired()
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or not isinstance(error, ssl.SSLError):
+        return closed()
+    if error.reason in NO_TLS_SPOKEN:
+        return CheckError(ErrorCode.TLS_FAILURE, "The server does not speak TLS on this port.")
+    return CheckError(ErrorCode.TLS_FAILURE, f"The TLS handshake failed: {_words(error)}.")
+
+
+def _words(error: ssl.SSLError) -> str:
+    return (error.reason or "unknown reason").replace("_", " ").lower()
