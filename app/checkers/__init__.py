@@ -1,0 +1,95 @@
+"""Checks one mailbox over IMAP or POP3: a pure call that needs neither Flask nor a database."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from app.checkers.attempt import Attempt
+from app.checkers.failure import CheckError
+from app.checkers.imap import check_imap
+from app.checkers.limits import Limits
+from app.checkers.pop3 import check_pop3
+from app.checkers.text import has_control_characters
+from app.checkers.verdict import judge
+from app.domain.enums import ErrorCode, Phase, Protocol
+from app.domain.outcome import CheckOutcome
+from app.domain.target import CheckTarget, TargetGuard
+
+CHECKERS: dict[Protocol, Callable[[Attempt], None]] = {
+    Protocol.IMAP: check_imap,
+    Protocol.POP3: check_pop3,
+}
+
+DEFAULT_GUARD = TargetGuard()
+RETRY_PAUSE_SECONDS = 0.25
+"""Long enough for a server that is just being restarted, short enough to leave the deadline alone."""
+RETRYABLE_PHASES = frozenset(
+    {Phase.CONNECT, Phase.TLS, Phase.GREETING, Phase.CAPABILITY, Phase.STARTTLS, Phase.LOGIN}
+)
+
+
+def run(target: CheckTarget, deadline_seconds: float, guard: TargetGuard = DEFAULT_GUARD) -> CheckOutcome:
+    """Check one mailbox, within so many seconds from name resolution to logout. Never raises.
+
+    A connection that was refused at its start, or closed before the login was answered, gets one second
+    attempt inside the same deadline. A timeout does not: the time is gone. An answered login neither:
+    asking again locks accounts.
+    """
+    limits = Limits(deadline_seconds)
+    attempt = Attempt(target, guard, limits)
+    failure = _try(attempt)
+    if failure and _deserves_retry(failure) and limits.pause(RETRY_PAUSE_SECONDS):
+        attempt = Attempt(target, guard, limits, number=2)
+        failure = _try(attempt)
+    return judge(attempt, failure)
+
+
+def _deserves_retry(failure: CheckError) -> bool:
+    return failure.is_retryable and failure.phase in RETRYABLE_PHASES
+
+
+def _try(attempt: Attempt) -> CheckError | None:
+    """One climb; the reason when it fails. The connection is closed behind it in any case."""
+    try:
+        _refuse_control_characters(attempt.target)
+        CHECKERS[attempt.target.protocol](attempt)
+    except CheckError as failure:
+        return _settled(failure, attempt)
+    except Exception as error:  # noqa: BLE001 - the edge: a check has an outcome whatever happens
+        crash = CheckError(ErrorCode.INTERNAL_ERROR, f"The check itself failed: {_place(error)}.")
+        return _settled(crash, attempt)
+    finally:
+        attempt.hang_up()
+    return None
+
+
+def _settled(failure: CheckError, attempt: Attempt) -> CheckError:
+    """Fix the rung that failed and the time it took, unless a logout behind the failure has done so."""
+    failure.phase = failure.phase or attempt.phase
+    attempt.decide()
+    attempt.enter(None)
+    # The traceback leads to frames that hold the password.
+    return failure.with_traceback(None)
+
+
+def _refuse_control_characters(target: CheckTarget) -> None:
+    """A line break in one of these would end the command and start another, of somebody else's choice."""
+    fields = (
+        ("user name", target.user, Phase.LOGIN),
+        ("password", target.password, Phase.LOGIN),
+        ("mailbox name", target.mailbox, Phase.MAILBOX),
+    )
+    for name, value, phase in fields:
+        if value is not None and has_control_characters(value):
+            failure = CheckError(
+                ErrorCode.INTERNAL_ERROR, f"The {name} contains control characters; nothing was sent."
+            )
+            failure.phase = phase
+            raise failure
+
+
+def _place(error: Exception) -> str:
+    """Type and place of an error. Its text stays out: it may quote anything, the password included."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
+    return f"{type(error).__name__} in {where}"

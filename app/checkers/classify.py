@@ -1,0 +1,69 @@
+"""What a server's refusal means: its response code (RFC 5530, RFC 3206, RFC 2449), else its words."""
+
+import re
+
+from app.checkers.attempt import Attempt
+from app.checkers.failure import CheckError
+from app.domain.enums import ErrorCode
+
+RESPONSE_CODES = {
+    "AUTHENTICATIONFAILED": ErrorCode.AUTHENTICATION_FAILED,
+    "AUTHORIZATIONFAILED": ErrorCode.AUTHENTICATION_FAILED,
+    "EXPIRED": ErrorCode.AUTHENTICATION_FAILED,
+    "AUTH": ErrorCode.AUTHENTICATION_FAILED,
+    "UNAVAILABLE": ErrorCode.TEMPORARILY_UNAVAILABLE,
+    "LIMIT": ErrorCode.TEMPORARILY_UNAVAILABLE,
+    "INUSE": ErrorCode.TEMPORARILY_UNAVAILABLE,
+    "IN-USE": ErrorCode.TEMPORARILY_UNAVAILABLE,
+    "SYS/TEMP": ErrorCode.TEMPORARILY_UNAVAILABLE,
+    "LOGIN-DELAY": ErrorCode.TEMPORARILY_UNAVAILABLE,
+    "PRIVACYREQUIRED": ErrorCode.LOGIN_DISABLED,
+    "NONEXISTENT": ErrorCode.MAILBOX_UNAVAILABLE,
+}
+_RESPONSE_CODE = re.compile(r"\[([A-Za-z/-]+)[^\]]*\]")
+
+WORDS = (
+    # Dovecot's POP3 says this with [AUTH], so the words are looked at before the code.
+    (
+        re.compile(
+            r"plain-?text (authentication|login|password)s? (is |are )?(disallowed|disabled|not allowed)",
+            re.IGNORECASE,
+        ),
+        ErrorCode.LOGIN_DISABLED,
+    ),
+    (
+        re.compile(
+            r"(must|need to|please) (issue|use|run|send) .{0,20}(STARTTLS|STLS|TLS|SSL)", re.IGNORECASE
+        ),
+        ErrorCode.LOGIN_DISABLED,
+    ),
+)
+LATER_WORDS = re.compile(
+    r"too many|maximum number of|connection limit|try (it )?(again )?later|temporar|overload"
+    r"|(mailbox|maildrop|maillock).{0,30}(lock|in use)|already (locked|in use)",
+    re.IGNORECASE,
+)
+
+
+def code_of(text: str, otherwise: ErrorCode) -> ErrorCode:
+    """The error code for a refusal in these words; `otherwise` when they say nothing special."""
+    for words, code in WORDS:
+        if words.search(text):
+            return code
+    found = _RESPONSE_CODE.match(text)
+    if found and found[1].upper() in RESPONSE_CODES:
+        return RESPONSE_CODES[found[1].upper()]
+    return ErrorCode.TEMPORARILY_UNAVAILABLE if LATER_WORDS.search(text) else otherwise
+
+
+def refused(attempt: Attempt, said: bytes | str, what: str, otherwise: ErrorCode) -> CheckError:
+    """The server said no to something: `what` names it, as in "The server refused the login"."""
+    text = attempt.clean(said)
+    return CheckError(code_of(text, otherwise), f"The server refused {what}: {text or 'it gave no reason'}")
+
+
+def unintelligible(attempt: Attempt, error: Exception) -> CheckError:
+    """imaplib or poplib could not make sense of an answer; their words may quote it, so they are cleaned."""
+    said = error.args[0] if error.args and isinstance(error.args[0], bytes | str) else ""
+    words = attempt.clean(said) or attempt.greeting or "it is empty"
+    return CheckError(ErrorCode.PROTOCOL_ERROR, f"The server's answer was not understood: {words}")

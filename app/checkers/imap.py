@@ -1,0 +1,200 @@
+"""The IMAP checker: imaplib speaks the protocol (RFC 3501) over our own socket."""
+
+import base64
+import imaplib
+import re
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from app.checkers.attempt import Attempt
+from app.checkers.classify import code_of, refused, unintelligible
+from app.checkers.failure import CheckError
+from app.checkers.folder import encode_folder
+from app.checkers.session import climb
+from app.checkers.sockets import Connection
+from app.checkers.tls import TlsUpgrade
+from app.domain.enums import ErrorCode, Phase
+
+Answer = tuple[str, list[Any]]
+_BARE_STATUS = re.compile(rb"\S+ (OK|NO|BAD)")
+_TAGGED = re.compile(rb"[^*+ ]\S* (?P<status>[A-Za-z]+) ?(?P<text>.*)", re.DOTALL)
+_GOODBYE = re.compile(rb"\* BYE ?(?P<text>.*)", re.IGNORECASE | re.DOTALL)
+
+
+def check_imap(attempt: Attempt) -> None:
+    """Climb the ladder of one IMAP mailbox; evidence goes to the attempt. Raises CheckError."""
+    with _explained(attempt):
+        climb(attempt, ImapSession)
+
+
+@contextmanager
+def _explained(attempt: Attempt) -> Iterator[None]:
+    """Turn what imaplib raises on odd servers into a CheckError, and a closed connection into its reason."""
+    try:
+        yield
+    except CheckError as failure:
+        if failure.code is ErrorCode.CONNECTION_CLOSED and attempt.goodbye is not None:
+            raise _dismissed(attempt, attempt.goodbye) from None
+        raise
+    except (imaplib.IMAP4.error, ValueError, IndexError) as error:
+        if attempt.goodbye is not None:
+            raise _dismissed(attempt, attempt.goodbye) from None
+        raise unintelligible(attempt, error) from None
+
+
+def _dismissed(attempt: Attempt, said: str) -> CheckError:
+    """The server said BYE: it will not talk to us at all, or no longer."""
+    is_greeting = attempt.phase is Phase.GREETING
+    otherwise = ErrorCode.GREETING_REJECTED if is_greeting else ErrorCode.CONNECTION_CLOSED
+    return CheckError(
+        code_of(said, otherwise), f"The server ended the session: {said or 'it gave no reason'}"
+    )
+
+
+class ImapSession(imaplib.IMAP4):
+    """imaplib on a connection that is already there, with tolerance, limits and no memory of passwords."""
+
+    def __init__(self, connection: Connection, attempt: Attempt) -> None:
+        self._connection = connection
+        self._attempt = attempt
+        self._last_line = b""
+        attempt.enter(Phase.GREETING)
+        super().__init__()
+        self._record_capabilities()
+
+    @property
+    def is_signed_in(self) -> bool:
+        """True before any login where the server greets with PREAUTH."""
+        return self.state == "AUTH"
+
+    def upgrade(self) -> None:
+        if self.is_signed_in:
+            raise CheckError(
+                ErrorCode.PROTOCOL_ERROR,
+                "The server greeted with PREAUTH, which rules out the STARTTLS that is asked for.",
+            )
+        if "STARTTLS" not in self.capabilities:
+            raise CheckError(ErrorCode.STARTTLS_UNAVAILABLE, "The server does not offer STARTTLS.")
+        self._attempt.enter(Phase.STARTTLS)
+        try:
+            self.starttls(cast("ssl.SSLContext", TlsUpgrade(self._attempt)))
+        except imaplib.IMAP4.error:
+            if self._attempt.phase is Phase.STARTTLS and self._answer()[0] in {"NO", "BAD"}:
+                raise self._refused("STARTTLS", ErrorCode.STARTTLS_UNAVAILABLE) from None
+            raise
+        self._record_capabilities()
+
+    def sign_in(self, user: str, password: str) -> None:
+        offers_plain = "AUTH=PLAIN" in self.capabilities
+        if "LOGINDISABLED" in self.capabilities and not (self._attempt.tls and offers_plain):
+            raise CheckError(
+                ErrorCode.LOGIN_DISABLED,
+                "The server does not allow a login with a password on this connection.",
+            )
+        if offers_plain and ("LOGINDISABLED" in self.capabilities or not f"{user}{password}".isascii()):
+            self._insist(lambda: self._authenticate_plain(user, password), "the login", Phase.LOGIN)
+        else:
+            self._insist(lambda: self._login(user, password), "the login", Phase.LOGIN)
+        self.state = "AUTH"
+
+    def open_mailbox(self) -> None:
+        name = self._attempt.target.mailbox
+        answers = self._insist(
+            lambda: self.select(_quoted(encode_folder(name)).decode(), readonly=True),
+            f"to open the mailbox {name!r}",
+            Phase.MAILBOX,
+        )
+        self._attempt.is_mailbox_open = True
+        if answers[-1] is not None:
+            self._attempt.messages = int(answers[-1])
+
+    def say_goodbye(self) -> None:
+        self.logout()
+
+    def capability(self) -> Answer:
+        """Asked by imaplib behind the greeting and again behind STARTTLS: nothing said before counts."""
+        self._attempt.enter(Phase.CAPABILITY)
+        self.untagged_responses.clear()
+        return super().capability()
+
+    def readline(self) -> bytes:
+        """One line, in the form imaplib insists on: CRLF at the end, and a blank behind a bare status."""
+        line = cast("bytes", self.file.readline())
+        text = line.removesuffix(b"\n").removesuffix(b"\r")
+        self._note(text)
+        return text + (b" \r\n" if _BARE_STATUS.fullmatch(text) else b"\r\n")
+
+    def read(self, size: int) -> bytes:
+        """A literal. imaplib would allocate the announced size at once, so a big one ends the check here."""
+        if size > self._attempt.limits.bytes_left:
+            raise CheckError(
+                ErrorCode.PROTOCOL_ERROR,
+                f"The server announced {size} bytes, far more than a check can need.",
+            )
+        return super().read(size)
+
+    def _create_socket(self, timeout: float | None = None) -> Any:
+        del timeout
+        return self._connection
+
+    def _log(self, line: str) -> None:
+        """imaplib keeps the last lines for debugging, and the password is in one of them: keep none."""
+
+    def _note(self, line: bytes) -> None:
+        self._last_line = line
+        self._attempt.record_greeting(line.removeprefix(b"* "))
+        goodbye = _GOODBYE.fullmatch(line)
+        if goodbye and self._attempt.phase is not Phase.LOGOUT:
+            self._attempt.goodbye = self._attempt.clean(goodbye["text"])
+
+    def _record_capabilities(self) -> None:
+        self._attempt.record_capabilities(self.capabilities)
+
+    def _login(self, user: str, password: str) -> Answer:
+        # Bytes pass through xatom as they are; imaplib's own login knows ASCII alone and quotes no user.
+        return self.xatom("LOGIN", cast("str", _quoted(user)), cast("str", _quoted(password)))
+
+    def _authenticate_plain(self, user: str, password: str) -> Answer:
+        """SASL PLAIN (RFC 4616), in one round trip where the server takes an initial response (RFC 4959)."""
+        message = f"\0{user}\0{password}".encode()
+        if "SASL-IR" in self.capabilities:
+            return self.xatom("AUTHENTICATE", "PLAIN", base64.b64encode(message).decode())
+        # A second challenge would be a mistake of the server: None calls the exchange off.
+        messages = iter([message])
+        return cast("Answer", self.authenticate("PLAIN", lambda _: next(messages, None)))
+
+    def _insist(self, command: Callable[[], Answer], what: str, phase: Phase) -> list[Any]:
+        """Give a command; a NO or BAD in answer to it becomes a CheckError."""
+        try:
+            status, answers = command()
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            status, answers = self._answer()[0], []
+        if status != "OK":
+            raise self._refused(what, REFUSALS[phase])
+        return answers
+
+    def _answer(self) -> tuple[str, bytes]:
+        found = _TAGGED.fullmatch(self._last_line)
+        return (found["status"].decode(), found["text"]) if found else ("", b"")
+
+    def _refused(self, what: str, otherwise: ErrorCode) -> CheckError:
+        """BAD blames the command itself, not what it asked for; STARTTLS is unavailable either way."""
+        status, text = self._answer()
+        is_misunderstood = status != "NO" and otherwise is not ErrorCode.STARTTLS_UNAVAILABLE
+        return refused(self._attempt, text, what, ErrorCode.PROTOCOL_ERROR if is_misunderstood else otherwise)
+
+
+REFUSALS = {
+    Phase.LOGIN: ErrorCode.AUTHENTICATION_FAILED,
+    Phase.MAILBOX: ErrorCode.MAILBOX_UNAVAILABLE,
+}
+
+
+def _quoted(text: str) -> bytes:
+    """An IMAP quoted string. Control characters were refused before the connection was made."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'.encode()

@@ -1,0 +1,110 @@
+"""The POP3 checker: poplib speaks the protocol (RFC 1939) over our own socket."""
+
+import poplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from app.checkers.attempt import Attempt
+from app.checkers.classify import refused, unintelligible
+from app.checkers.failure import CheckError
+from app.checkers.session import climb
+from app.checkers.sockets import Connection
+from app.checkers.tls import TlsUpgrade
+from app.domain.enums import ErrorCode, Phase
+
+REFUSAL = b"-ERR"
+
+
+def check_pop3(attempt: Attempt) -> None:
+    """Climb the ladder of one POP3 mailbox; evidence goes to the attempt. Raises CheckError."""
+    try:
+        climb(attempt, Pop3Session)
+    except (poplib.error_proto, ValueError, IndexError) as error:
+        raise unintelligible(attempt, error) from None
+
+
+class Pop3Session(poplib.POP3):
+    """poplib on a connection that is already there."""
+
+    is_signed_in = False
+    """POP3 knows no PREAUTH."""
+
+    def __init__(self, connection: Connection, attempt: Attempt) -> None:
+        self._connection = connection
+        self._attempt = attempt
+        attempt.enter(Phase.GREETING)
+        with self._refusals("to talk at all", ErrorCode.GREETING_REJECTED):
+            super().__init__("")
+        attempt.record_greeting(self.welcome)
+        self._read_capabilities()
+
+    def upgrade(self) -> None:
+        if "STLS" not in self._capabilities:
+            raise CheckError(ErrorCode.STARTTLS_UNAVAILABLE, "The server does not offer STLS.")
+        self._attempt.enter(Phase.STARTTLS)
+        with self._refusals("STLS", ErrorCode.STARTTLS_UNAVAILABLE):
+            self.stls(cast("ssl.SSLContext", TlsUpgrade(self._attempt)))
+        self._read_capabilities()
+
+    def sign_in(self, user: str, password: str) -> None:
+        if self._attempt.tls is None and "STLS" in self._capabilities and "USER" not in self._capabilities:
+            # How POP3 says LOGINDISABLED (RFC 2595, 4): USER shows up behind STLS only.
+            raise CheckError(
+                ErrorCode.LOGIN_DISABLED, "The server allows a login with a password only behind TLS."
+            )
+        with self._refusals("the login", ErrorCode.AUTHENTICATION_FAILED):
+            self.user(user)
+            self.pass_(password)
+
+    def open_mailbox(self) -> None:
+        with self._refusals("to open the mailbox", ErrorCode.MAILBOX_UNAVAILABLE):
+            self._attempt.messages, _ = self.stat()
+        self._attempt.is_mailbox_open = True
+
+    def say_goodbye(self) -> None:
+        self.quit()
+
+    def capa(self) -> dict[str, list[str]]:
+        """Asked by poplib's stls, too: what was read before is answered, without a round trip."""
+        return self._capabilities
+
+    def _create_socket(self, timeout: float | None = None) -> Any:
+        del timeout
+        return self._connection
+
+    def _read_capabilities(self) -> None:
+        self._attempt.enter(Phase.CAPABILITY)
+        self._capabilities = self._ask_capabilities()
+        lines = (" ".join([name, *words]) for name, words in self._capabilities.items())
+        self._attempt.record_capabilities(lines)
+
+    def _ask_capabilities(self) -> dict[str, list[str]]:
+        """CAPA is optional (RFC 2449), and what servers write into it is not always well-formed."""
+        try:
+            return super().capa()
+        except (IndexError, UnicodeDecodeError):
+            return {}
+        except poplib.error_proto as error:
+            # poplib hides the server's own words behind words of its own.
+            said = error.__context__ or error
+            if _is_refusal(said):
+                return {}
+            raise unintelligible(self._attempt, cast("Exception", said)) from None
+
+    @contextmanager
+    def _refusals(self, what: str, otherwise: ErrorCode) -> Iterator[None]:
+        """Turn the server's -ERR into a CheckError; anything else poplib raises is a broken protocol."""
+        try:
+            yield
+        except poplib.error_proto as error:
+            if not _is_refusal(error):
+                raise
+            said = error.args[0].removeprefix(REFUSAL)
+            raise refused(self._attempt, said, what, otherwise) from None
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether poplib passes on the server's -ERR: that comes as bytes, its own complaints as text."""
+    return bool(error.args) and isinstance(error.args[0], bytes) and error.args[0].startswith(REFUSAL)

@@ -1,0 +1,77 @@
+"""The order of the rungs above the connection, the same for both protocols."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from app.checkers.attempt import Attempt
+from app.checkers.connection import connect
+from app.checkers.failure import CheckError
+from app.checkers.sockets import Connection
+from app.domain.enums import ErrorCode, Phase, Security
+
+LOGOUT_SECONDS = 1.0
+
+DIALOGUE_INTACT = frozenset(
+    {
+        ErrorCode.STARTTLS_UNAVAILABLE,
+        ErrorCode.LOGIN_DISABLED,
+        ErrorCode.AUTHENTICATION_FAILED,
+        ErrorCode.TEMPORARILY_UNAVAILABLE,
+        ErrorCode.MAILBOX_UNAVAILABLE,
+    }
+)
+"""Refusals after which the server is still listening, so that a guest says goodbye."""
+
+
+class Session(Protocol):
+    """A greeted server. Each step raises CheckError when the server refuses it."""
+
+    @property
+    def is_signed_in(self) -> bool: ...
+
+    def upgrade(self) -> None:
+        """STARTTLS or STLS, and the capabilities anew."""
+
+    def sign_in(self, user: str, password: str) -> None: ...
+
+    def open_mailbox(self) -> None:
+        """Read-only."""
+
+    def say_goodbye(self) -> None: ...
+
+
+def climb(attempt: Attempt, greet: Callable[[Connection, Attempt], Session]) -> None:
+    """Climb the whole ladder. Raises CheckError, with `phase` naming the rung that failed."""
+    session = greet(connect(attempt), attempt)
+    try:
+        _climb_session(session, attempt)
+    except CheckError as failure:
+        failure.phase = attempt.phase
+        if failure.code in DIALOGUE_INTACT and attempt.goodbye is None:
+            _leave(session, attempt)
+        raise
+    _leave(session, attempt)
+
+
+def _climb_session(session: Session, attempt: Attempt) -> None:
+    target = attempt.target
+    if target.security is Security.STARTTLS:
+        session.upgrade()
+    if target.user is None:
+        return
+    if not session.is_signed_in:
+        attempt.enter(Phase.LOGIN)
+        session.sign_in(target.user, target.password or "")
+    attempt.enter(Phase.MAILBOX)
+    session.open_mailbox()
+
+
+def _leave(session: Session, attempt: Attempt) -> None:
+    """Log out, within a second and within the deadline. Whatever happens here, the verdict stands."""
+    attempt.decide()
+    attempt.limits.tighten(LOGOUT_SECONDS)
+    attempt.enter(Phase.LOGOUT)
+    with suppress(Exception):
+        session.say_goodbye()
+    attempt.enter(None)

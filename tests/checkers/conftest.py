@@ -1,0 +1,14 @@
+"""What the tests of the checkers share."""
+
+import pytest
+
+import app.checkers
+from tests.parts.dovecot import dovecot
+
+__all__ = ["dovecot"]
+
+
+@pytest.fixture(autouse=True)
+def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second attempt need not wait for a server that never restarts."""
+    monkeypatch.setattr(app.checkers, "RETRY_PAUSE_SECONDS", 0.01)
