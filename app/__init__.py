@@ -7,8 +7,6 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-__version__ = "0.1.0"
-
 
 def create_app(environ: "Mapping[str, str] | None" = None) -> "Flask":
     """Build the application from the environment, or from the mapping given instead of it.

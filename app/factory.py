@@ -20,7 +20,7 @@ def build_app(environ: Mapping[str, str] | None = None) -> Flask:
     configure_logging(settings.log_level)
     app = Flask("app", instance_path=str(INSTANCE), root_path=str(ROOT / "app"), static_folder=None)
     app.config.from_mapping(_flask_config(settings))
-    _init_database(app, settings)
+    _init_database(app)
     jwt.init_app(app)
     api.init_app(app)
     cli.init_app(app)
@@ -38,7 +38,7 @@ def _flask_config(settings: Settings) -> dict[str, object]:
     }
 
 
-def _init_database(app: Flask, settings: Settings) -> None:
+def _init_database(app: Flask) -> None:
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     with app.app_context():

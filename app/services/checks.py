@@ -1,6 +1,6 @@
 """Running one check and recording what it found."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from app.crypto import DecryptionError
 from app.domain.enums import CheckStatus, ErrorCode
 from app.domain.outcome import CheckOutcome
 from app.domain.schedule import CONFIRM_AFTER_MS
-from app.domain.target import TargetGuard, target_from_config
+from app.domain.target import CheckTarget, TargetGuard, target_from_config
 from app.extensions import db
 from app.models import CheckResult, MonitorSchedule
 from app.services.monitor_config import ConfigStore
@@ -31,26 +31,29 @@ class CheckRecord:
     checked_at: datetime
 
 
+def internal_error(message: str) -> CheckOutcome:
+    """The outcome of a check that Pillarbox itself could not run or keep."""
+    return CheckOutcome(
+        status=CheckStatus.ERROR,
+        duration_ms=0,
+        code=ErrorCode.INTERNAL_ERROR,
+        message=message,
+        diagnostics={"errorCode": ErrorCode.INTERNAL_ERROR, "attempts": 0},
+    )
+
+
 def run_claimed(claim: ClaimedCheck, store: ConfigStore, guard: TargetGuard) -> CheckOutcome:
     """Check a claimed monitor's mailbox. Needs no database and never raises."""
     try:
         config = store.unseal(claim.monitor_public_id, claim.config_encrypted)
     except DecryptionError:
-        return CheckOutcome(
-            status=CheckStatus.ERROR,
-            duration_ms=0,
-            code=ErrorCode.INTERNAL_ERROR,
-            message=UNREADABLE,
-            diagnostics={"errorCode": ErrorCode.INTERNAL_ERROR, "attempts": 0},
-        )
-    return run(claim.hostname, claim.port, claim.timeout_seconds, config, guard)
+        return internal_error(UNREADABLE)
+    return run(target_from_config(claim.hostname, claim.port, config), claim.timeout_seconds, guard)
 
 
-def run(
-    hostname: str, port: int | None, timeout_seconds: float, config: Mapping[str, Any], guard: TargetGuard
-) -> CheckOutcome:
-    """Check a mailbox that is not, or not yet, a monitor. Needs no database and never raises."""
-    return checkers.run(target_from_config(hostname, port, config), timeout_seconds, guard)
+def run(target: CheckTarget, timeout_seconds: float, guard: TargetGuard) -> CheckOutcome:
+    """Check a mailbox, be it a monitor's or not. Needs no database and never raises."""
+    return checkers.run(target, timeout_seconds, guard)
 
 
 def record(records: Iterable[CheckRecord]) -> int:
@@ -58,28 +61,26 @@ def record(records: Iterable[CheckRecord]) -> int:
 
     A late scheduler whose lease was given to another changes nothing. Returns how many were stored.
     """
-    return sum(_record(record) for record in records)
+    held = [record for record in records if _move_schedule(record)]
+    # Together, because one by one each would be flushed by the update that follows it.
+    db.session.add_all(_result(record) for record in held)
+    return len(held)
 
 
-def _record(record: CheckRecord) -> bool:
-    if not _move_schedule(record):
-        return False
+def _result(record: CheckRecord) -> CheckResult:
     outcome = record.outcome
-    db.session.add(
-        CheckResult(
-            public_id=record.claim.token,
-            monitor_id=record.claim.monitor_id,
-            location_id=record.claim.location_id,
-            checked_at=record.checked_at,
-            status=outcome.status,
-            error_code=outcome.code,
-            error_message=outcome.error_message,
-            warning_message=outcome.warning_message,
-            timing_ms=outcome.duration_ms,
-            diagnostics=outcome.diagnostics,
-        )
+    return CheckResult(
+        public_id=record.claim.token,
+        monitor_id=record.claim.monitor_id,
+        location_id=record.claim.location_id,
+        checked_at=record.checked_at,
+        status=outcome.status,
+        error_code=outcome.code,
+        error_message=outcome.error_message,
+        warning_message=outcome.warning_message,
+        timing_ms=outcome.duration_ms,
+        diagnostics=outcome.diagnostics,
     )
-    return True
 
 
 def _move_schedule(record: CheckRecord) -> bool:

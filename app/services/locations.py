@@ -38,3 +38,9 @@ def active(now: datetime) -> list[Location]:
 
 def newest_heartbeat() -> datetime | None:
     return db.session.scalar(select(func.max(Location.heartbeat_at)))
+
+
+def heartbeats() -> dict[str, datetime]:
+    """Each location's code and when it was last heard of."""
+    rows = db.session.execute(select(Location.code, Location.heartbeat_at).order_by(Location.id))
+    return {row.code: row.heartbeat_at for row in rows}

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Uuid, case, exists, func, literal, or_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.functions import FunctionElement
@@ -22,6 +22,12 @@ LEASE_MARGIN_MS = 15_000
 
 SPREAD_GRACE_MS = 5_000
 """Rows less late than this at a start are simply due; older ones would come as a burst."""
+
+SPREAD_MS = 5 * 60_000
+"""Over how long what was missed is spread at most: a mailbox checked once a day must not miss a day."""
+
+FARTHEST_MS = 15 * 60_000
+"""Nothing is planned, or held, further ahead than its interval, or its lease, and this."""
 
 BATCH = 500
 
@@ -83,6 +89,14 @@ def sync_location(location: Location, now: datetime) -> None:
     _sync_all(Monitor.id.is_not(None), now, [location])
 
 
+def add_missing(location: Location, now: datetime) -> None:
+    """Make the rows of monitors that were being made while the location registered."""
+    has_row = exists().where(
+        MonitorSchedule.monitor_id == Monitor.id, MonitorSchedule.location_id == location.id
+    )
+    _sync_all(~has_row, now, [location])
+
+
 def _sync_all(which: ColumnElement[bool], now: datetime, locations: list[Location] | None = None) -> None:
     """In slices, so that a large organization does not have to fit into memory."""
     places = locations or list(db.session.scalars(select(Location).order_by(Location.id)))
@@ -141,7 +155,8 @@ def claim(location_id: int, now: datetime, limit: int) -> list[ClaimedCheck]:
     The next time is set now and not when the check ends, so that a crash costs one check and never
     a monitor. Rows that another scheduler is just claiming are passed over.
     """
-    claimed = db.session.execute(claim_statement(location_id, to_ms(now), limit)).all()
+    statement = claim_statement(location_id, to_ms(now), limit, dialect=db.engine.dialect.name)
+    claimed = db.session.execute(statement).all()
     tokens = {row.id: row.lease_token for row in claimed}
     rows = db.session.execute(
         select(
@@ -172,22 +187,24 @@ def claim(location_id: int, now: datetime, limit: int) -> list[ClaimedCheck]:
     ]
 
 
-def claim_statement(location_id: int, now_ms: int, limit: int) -> Any:
+def claim_statement(location_id: int, now_ms: int, limit: int, *, dialect: str) -> Any:
     """`UPDATE … RETURNING` over the due rows; PostgreSQL locks them, SQLite has one writer anyway."""
     row = MonitorSchedule
-    due = (
+    due: Any = (
         select(row.id)
         .where(row.location_id == location_id, row.next_check_at_ms <= now_ms)
         .where(or_(row.lease_until_ms.is_(None), row.lease_until_ms < now_ms))
         .order_by(row.next_check_at_ms)
         .limit(limit)
         .with_for_update(skip_locked=True)
-        # As a subquery PostgreSQL might run it again for a row and pass the limit.
-        .cte("due")
     )
+    if dialect == "postgresql":
+        # As a subquery it might be run again for a row and pass the limit. SQLite needs the subquery:
+        # its driver begins no transaction for a statement that starts with WITH.
+        due = select(due.cte("due").c.id)
     return (
         update(row)
-        .where(row.id.in_(select(due.c.id)))
+        .where(row.id.in_(due))
         .values(
             lease_token=random_uuid(),
             lease_until_ms=literal(now_ms + LEASE_MARGIN_MS) + row.timeout_ms,
@@ -205,21 +222,31 @@ def _next_slot(now_ms: int) -> ColumnElement[int]:
 
 
 def release(tokens: Iterable[UUID], now: datetime) -> None:
-    """Give back checks that were claimed and will not be run: they are due at once for whoever is left."""
+    """Give back checks that were claimed and will not be run: they are due at once for whoever is left.
+
+    A monitor that was disabled meanwhile stays unplanned.
+    """
+    planned = MonitorSchedule.next_check_at_ms
     db.session.execute(
         update(MonitorSchedule)
         .where(MonitorSchedule.lease_token.in_(list(tokens)))
-        .values(lease_until_ms=None, lease_token=None, next_check_at_ms=to_ms(now))
+        .values(
+            lease_until_ms=None,
+            lease_token=None,
+            next_check_at_ms=case((planned.is_not(None), to_ms(now))),
+        )
         .execution_options(synchronize_session=False)
     )
 
 
 def spread_overdue(location_id: int, now: datetime) -> int:
-    """At a start, put what was missed meanwhile back on its planned times, within one interval.
+    """At a start, spread what was missed meanwhile over its interval, or over 5 minutes if that is less.
 
     Monitors never checked yet stay due at once. Returns how many were put off.
     """
     now_ms = to_ms(now)
+    row = MonitorSchedule
+    soon = literal(now_ms) + row.offset_ms % SPREAD_MS
     moved = db.session.execute(
         update(MonitorSchedule)
         .where(
@@ -227,11 +254,33 @@ def spread_overdue(location_id: int, now: datetime) -> int:
             MonitorSchedule.next_check_at_ms < now_ms - SPREAD_GRACE_MS,
             MonitorSchedule.last_checked_at.is_not(None),
         )
-        .values(next_check_at_ms=_next_slot(now_ms))
+        .values(next_check_at_ms=case((row.interval_ms > SPREAD_MS, soon), else_=_next_slot(now_ms)))
         .returning(MonitorSchedule.id)
         .execution_options(synchronize_session=False)
     )
     return len(moved.all())
+
+
+def bring_back(location_id: int, now: datetime) -> int:
+    """Plan anew what waits for a time that the clock showed before it was set back.
+
+    Leases of then end now; their results still count, because the tokens stay. Returns how many rows
+    were planned anew.
+    """
+    now_ms = to_ms(now)
+    row = MonitorSchedule
+    here = update(row).where(row.location_id == location_id).execution_options(synchronize_session=False)
+    db.session.execute(
+        here.where(row.lease_until_ms > now_ms + FARTHEST_MS + LEASE_MARGIN_MS + row.timeout_ms).values(
+            lease_until_ms=now_ms
+        )
+    )
+    planned = db.session.execute(
+        here.where(row.next_check_at_ms > now_ms + FARTHEST_MS + row.interval_ms)
+        .values(next_check_at_ms=_next_slot(now_ms))
+        .returning(row.id)
+    )
+    return len(planned.all())
 
 
 def due_count_and_oldest(now: datetime) -> tuple[int, int]:

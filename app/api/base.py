@@ -1,0 +1,151 @@
+"""Blueprint and Schema with the house rules: camelCase keys, strict bodies, documented errors."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any, ClassVar, ParamSpec, TypeVar
+
+from flask import request
+from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import RAISE, ValidationError, fields, pre_load
+from marshmallow import Schema as MarshmallowSchema
+
+from app.api.context import current_actor
+from app.api.errors import ErrorSchema
+from app.api.fields import Whole
+from app.api.parser import Parser, parse_json
+from app.domain.enums import Role
+from app.errors import INVALID_BODY, INVALID_QUERY, InvalidError
+from app.services import access
+from app.services.access import Action
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_PER_PAGE = 200
+MAX_PAGE = 10_000_000
+"""Far beyond any list, and small enough for page times perPage to stay within 64 bits."""
+
+
+def camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.title() for part in rest)
+
+
+class Schema(MarshmallowSchema):
+    """Snake case in Python, camelCase on the wire."""
+
+    class Meta:
+        unknown = RAISE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.data_key = field_obj.data_key or camel_case(field_name)
+
+
+class BodySchema(Schema):
+    """A request body. Keys in READ_ONLY are ignored, so that what was read can be sent back."""
+
+    READ_ONLY: ClassVar[frozenset[str]] = frozenset()
+
+    @pre_load
+    def drop_read_only(self, data: Any, **_: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise ValidationError("must be an object")
+        return {key: value for key, value in data.items() if key not in self.READ_ONLY}
+
+
+class PageArgsSchema(Schema):
+    """The query of a list."""
+
+    page = Whole(1, MAX_PAGE, is_text=True, load_default=1)
+    per_page = Whole(1, MAX_PER_PAGE, is_text=True, load_default=50)
+
+
+EVERYWHERE = ("429 Too Many Requests", "500 Internal Server Error")
+LOCATION_FAILURES = {
+    "json": (f"400 {INVALID_BODY}", "413 Request Entity Too Large", "415 Unsupported Media Type"),
+    "query": (f"400 {INVALID_QUERY}",),
+}
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc] # flask-smorest ships no types
+    """Decorators go in this order: route, allow, arguments, response, fails."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def route(self, rule: str, **options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Register a view, whose name in camelCase is its operationId."""
+        register = super().route
+
+        def decorator(view: Callable[P, R]) -> Callable[P, R]:
+            documented = self.doc(operationId=camel_case(view.__name__), responses=_failure_docs(view))(view)
+            routed: Callable[P, R] = register(rule, **options)(documented)
+            return routed
+
+        return decorator
+
+    def allow(self, action: Action) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Ask for a caller whose role allows the action, before anything of the body is looked at."""
+
+        def decorator(view: Callable[P, R]) -> Callable[P, R]:
+            @wraps(view)
+            def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+                actor = current_actor()
+                access.require(actor, action)
+                if action is Action.UPDATE_MONITOR and actor.role is Role.READONLY:
+                    access.require_update_keys(actor, _body_keys())
+                return view(*args, **kwargs)
+
+            return _note_failures(wrapper, ("401 Unauthorized", "403 Forbidden"))
+
+        return decorator
+
+    def public(self) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Document a view that needs no access token."""
+        documented: Callable[[Callable[P, R]], Callable[P, R]] = self.doc(security=[])
+        return documented
+
+    def fails(self, *failures: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Document failures, each as its status and text: `404 Customer not found`."""
+        return lambda view: _note_failures(view, failures)
+
+
+def _note_failures(view: Callable[P, R], failures: Iterable[str]) -> Callable[P, R]:
+    """Keep them on the view until `route` has seen all decorators: one status may have many texts."""
+    noted = {status: list(texts) for status, texts in getattr(view, "failures", {}).items()}
+    for failure in failures:
+        status, text = failure.split(" ", 1)
+        noted.setdefault(int(status), []).append(text)
+    view.failures = noted  # type: ignore[attr-defined] # our own note
+    return view
+
+
+def _failure_docs(view: Callable[P, R]) -> dict[int, Any]:
+    """OpenAPI responses for the noted failures and for those that come with having a body or a query."""
+    arguments = getattr(view, "_apidoc", {}).get("arguments", {})
+    # flask-smorest documents a 400 of its own, which would hide ours.
+    arguments.pop("responses", None)
+    for parameter in arguments.get("parameters", []):
+        _note_failures(view, LOCATION_FAILURES[parameter["in"]])
+    _note_failures(view, EVERYWHERE)
+    return {status: _failure_doc(status, texts) for status, texts in getattr(view, "failures", {}).items()}
+
+
+def _failure_doc(status: int, texts: list[str]) -> dict[str, Any]:
+    examples = {
+        text: {"value": {"statusCode": status, "statusMessage": text, "message": text}}
+        for text in dict.fromkeys(texts)
+    }
+    return {
+        "description": " · ".join(examples),
+        "content": {"application/json": {"schema": ErrorSchema, "examples": examples}},
+    }
+
+
+def _body_keys() -> list[str]:
+    """The keys of the body, if it can be read at all; what is wrong with it is said later."""
+    try:
+        body = parse_json(request.get_data(cache=True))
+    except InvalidError:
+        return []
+    return list(body) if isinstance(body, dict) else []

@@ -1,0 +1,64 @@
+"""What a view needs to know: who asks, with which settings, at what time."""
+
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from flask import current_app, g
+from flask_jwt_extended import get_jwt, verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import PyJWTError
+
+from app.clock import utcnow
+from app.config import Settings
+from app.errors import UnauthorizedError
+from app.services import auth
+from app.services.access import Actor
+from app.services.identifiers import parse_uuid
+from app.services.monitor_config import ConfigStore
+
+
+def settings() -> Settings:
+    return cast(Settings, current_app.config["SETTINGS"])
+
+
+def config_store() -> ConfigStore:
+    return cast(ConfigStore, current_app.config["CONFIG_STORE"])
+
+
+def now() -> datetime:
+    """The time of this request, the same for all that happens in it."""
+    if "now" not in g:
+        g.now = utcnow()
+    return cast(datetime, g.now)
+
+
+def current_actor() -> Actor:
+    """Who is asking. Raises UnauthorizedError for a missing, broken, expired or revoked token."""
+    actor = known_actor()
+    if actor is None:
+        raise UnauthorizedError
+    return actor
+
+
+def known_actor() -> Actor | None:
+    """The same without the error. Looked up once in a request."""
+    if "actor" not in g:
+        g.actor = _authenticate()
+    return cast(Actor | None, g.actor)
+
+
+def _authenticate() -> Actor | None:
+    ids = token_ids(is_refresh=False)
+    return ids and auth.authenticate(session_id=ids[0], now=now())
+
+
+def token_ids(*, is_refresh: bool) -> tuple[UUID, UUID] | None:
+    """The session and the id that a genuine Bearer token of this kind names; None without one."""
+    try:
+        verify_jwt_in_request(refresh=is_refresh)
+    except (JWTExtendedException, PyJWTError):
+        return None
+    claims = get_jwt()
+    session_id, token_id = parse_uuid(str(claims.get("sid"))), parse_uuid(str(claims["jti"]))
+    return (session_id, token_id) if session_id and token_id else None

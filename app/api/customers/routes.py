@@ -1,0 +1,87 @@
+"""Customer endpoints (contract section 4)."""
+
+from typing import Any
+
+from app.api.auth.schemas import SuccessSchema
+from app.api.base import Blueprint
+from app.api.context import current_actor, now
+from app.api.customers.schemas import (
+    EXAMPLE_CUSTOMER,
+    CustomerCreateSchema,
+    CustomerPageSchema,
+    CustomerPatchSchema,
+    CustomerQueryArgsSchema,
+    CustomerSchema,
+)
+from app.extensions import db
+from app.services import customers
+from app.services.access import Action
+
+CUSTOMER_PATH: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "customer_id",
+            "in": "path",
+            "required": True,
+            "description": "The customer's public UUID, or its numeric id.",
+            "schema": {"type": "string"},
+        }
+    ]
+}
+UNKNOWN = ("400 Invalid Customer identifier", "404 Customer not found")
+
+blp = Blueprint("customers", __name__, url_prefix="/api/customers", description="Whose mailboxes are watched")
+
+
+@blp.route("")
+@blp.allow(Action.READ)
+@blp.arguments(CustomerQueryArgsSchema, location="query")
+@blp.response(200, CustomerPageSchema)
+@blp.fails("404 Organization not found")
+def list_customers(query: dict[str, Any]) -> Any:
+    """List customers"""
+    return customers.list_page(current_actor(), **query)
+
+
+@blp.route("", methods=["POST"])
+@blp.allow(Action.WRITE_CUSTOMER)
+@blp.arguments(CustomerCreateSchema, example=EXAMPLE_CUSTOMER)
+@blp.response(201, CustomerSchema)
+@blp.fails("404 Organization not found")
+def create_customer(body: dict[str, Any]) -> Any:
+    """Add a customer"""
+    customer = customers.create(current_actor(), now=now(), **body)
+    db.session.commit()
+    return customer, {"Location": f"/api/customers/{customer.public_id}"}
+
+
+@blp.route("/<string:customer_id>", **CUSTOMER_PATH)
+@blp.allow(Action.READ)
+@blp.response(200, CustomerSchema)
+@blp.fails(*UNKNOWN)
+def get_customer(customer_id: str) -> Any:
+    """Show a customer"""
+    return customers.get(current_actor(), customer_id)
+
+
+@blp.route("/<string:customer_id>", methods=["PATCH"], **CUSTOMER_PATH)
+@blp.allow(Action.WRITE_CUSTOMER)
+@blp.arguments(CustomerPatchSchema, example={"name": "Another name"})
+@blp.response(200, CustomerSchema)
+@blp.fails(*UNKNOWN)
+def update_customer(body: dict[str, Any], customer_id: str) -> Any:
+    """Change the keys that are sent"""
+    customer = customers.update(current_actor(), customer_id, now=now(), **body)
+    db.session.commit()
+    return customer
+
+
+@blp.route("/<string:customer_id>", methods=["DELETE"], **CUSTOMER_PATH)
+@blp.allow(Action.WRITE_CUSTOMER)
+@blp.response(200, SuccessSchema)
+@blp.fails(*UNKNOWN, "409 Customer has monitors")
+def delete_customer(customer_id: str) -> Any:
+    """Remove a customer that has no monitors"""
+    customers.delete(current_actor(), customer_id)
+    db.session.commit()
+    return {"success": True}

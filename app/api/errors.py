@@ -1,0 +1,84 @@
+"""Every failure in the one body of contract section 1, whoever raises it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, g, has_request_context, jsonify
+from flask_smorest import Api as SmorestApi
+from marshmallow import Schema, fields
+from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.wrappers import Response
+
+from app.errors import RequestError
+from app.extensions import db
+
+log = logging.getLogger(__name__)
+
+
+class ErrorSchema(Schema):
+    """What every answer from status 400 up carries."""
+
+    status_code = fields.Integer(data_key="statusCode", required=True)
+    status_message = fields.String(data_key="statusMessage", required=True)
+    message = fields.String(required=True)
+    errors = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={"description": "Field path → what is wrong with it."},
+    )
+
+
+class Api(SmorestApi):  # type: ignore[misc] # flask-smorest ships no types
+    """flask-smorest's Api with our error body."""
+
+    ERROR_SCHEMA = ErrorSchema
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        if isinstance(error, TooManyRequests):
+            return error_response(429, error.name, f"The limit is {error.description}.")
+        status = error.code or 500
+        response = error_response(status, error.name, error.description)
+        # A router's answer may carry headers that the method needs, such as Allow.
+        for name, value in error.get_headers():
+            if name.lower() not in {"content-type", "content-length"}:
+                response.headers.setdefault(name, value)
+        return response
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(RequestError, _handle_request_error)
+    app.register_error_handler(Exception, _handle_crash)
+
+
+def error_response(
+    status: int, title: str, message: str | None, faults: Mapping[str, Any] | None = None
+) -> Response:
+    body: dict[str, Any] = {"statusCode": status, "statusMessage": title, "message": message or title}
+    if faults:
+        body["errors"] = {path: list(texts) for path, texts in faults.items()}
+    response: Response = jsonify(body)
+    response.status_code = status
+    return response
+
+
+def _handle_request_error(error: RequestError) -> Response:
+    db.session.rollback()
+    response = error_response(error.status, error.title, error.message, error.faults)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _handle_crash(error: Exception) -> Response:
+    """The traceback goes to the log under the request's id; the caller gets the id alone."""
+    db.session.rollback()
+    request_id = g.get("request_id") if has_request_context() else None
+    log.error("request_crashed request_id=%s", request_id, exc_info=error)
+    return error_response(
+        500,
+        "Internal Server Error",
+        f"Something went wrong on our side. The log has more under the request id {request_id}.",
+    )

@@ -1,0 +1,5 @@
+"""IMAP/POP monitors, as the seed pages describe them."""
+
+from app.api.monitors.routes import blp
+
+__all__ = ["blp"]

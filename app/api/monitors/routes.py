@@ -1,0 +1,178 @@
+"""Monitor endpoints (contract 3.2)."""
+
+from threading import BoundedSemaphore
+from typing import Any
+
+from app.api.auth.schemas import SuccessSchema
+from app.api.base import Blueprint
+from app.api.context import config_store, current_actor, now, settings
+from app.api.monitors import examples
+from app.api.monitors.schemas import (
+    CheckHistoryArgsSchema,
+    CheckHistorySchema,
+    MonitorCreateSchema,
+    MonitorPageSchema,
+    MonitorPatchSchema,
+    MonitorQueryArgsSchema,
+    MonitorSchema,
+    MonitorWithCustomerSchema,
+    OutcomeSchema,
+    TriggerSchema,
+    monitor_document,
+)
+from app.errors import UnavailableError
+from app.extensions import db
+from app.services import check_history, checks, monitors
+from app.services.access import Action
+from app.services.monitor_state import state_of
+
+MONITOR_PATH: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "public_id",
+            "in": "path",
+            "required": True,
+            "description": "The monitor's public UUID.",
+            "schema": {"type": "string", "format": "uuid"},
+        }
+    ]
+}
+UNKNOWN = (f"400 {monitors.ID_REQUIRED}", f"404 {monitors.NOT_FOUND}")
+CREATE_FAILURES = (
+    "400 Invalid hostname",
+    "400 Invalid Customer identifier",
+    "404 Customer not found",
+    "404 Organization not found",
+)
+TESTS_AT_ONCE = 2
+TEST_RETRY_SECONDS = 5
+_tests = BoundedSemaphore(TESTS_AT_ONCE)
+
+blp = Blueprint(
+    "IMAP/POP monitors",
+    __name__,
+    url_prefix="/api/imap-pop-monitors",
+    description="Mailboxes that are watched",
+)
+
+
+@blp.route("")
+@blp.allow(Action.READ)
+@blp.arguments(MonitorQueryArgsSchema, location="query")
+@blp.response(200, MonitorPageSchema)
+@blp.fails("404 Organization not found")
+def list_imap_pop_monitors(query: dict[str, Any]) -> Any:
+    """List IMAP/POP monitors"""
+    page = monitors.list_page(current_actor(), now=now(), **query)
+    items = [_document(monitor) for monitor in page.items]
+    return {"items": items, "total": page.total, "page": page.page, "per_page": page.per_page}
+
+
+@blp.route("", methods=["POST"])
+@blp.allow(Action.WRITE_MONITOR)
+@blp.arguments(MonitorCreateSchema, example=examples.CREATE_REQUEST)
+@blp.response(201, MonitorSchema, example=examples.MONITOR)
+@blp.fails(*CREATE_FAILURES)
+def create_imap_pop_monitor(body: dict[str, Any]) -> Any:
+    """Create an IMAP/POP monitor"""
+    monitor = monitors.create(current_actor(), config_store(), now=now(), **body)
+    db.session.commit()
+    return _document(monitor), {"Location": f"/api/imap-pop-monitors/{monitor.public_id}"}
+
+
+@blp.route("/<string:public_id>", **MONITOR_PATH)
+@blp.allow(Action.READ)
+@blp.response(200, MonitorWithCustomerSchema)
+@blp.fails(*UNKNOWN)
+def get_imap_pop_monitor(public_id: str) -> Any:
+    """Show an IMAP/POP monitor"""
+    return _document(monitors.get(current_actor(), public_id))
+
+
+@blp.route("/<string:public_id>", methods=["PATCH"], **MONITOR_PATH)
+@blp.allow(Action.UPDATE_MONITOR)
+@blp.arguments(MonitorPatchSchema, example={"status": "disabled"})
+@blp.response(200, MonitorSchema, example=examples.MONITOR)
+@blp.fails(*UNKNOWN, "400 Invalid hostname", "400 Invalid Customer identifier", "404 Customer not found")
+def update_imap_pop_monitor(body: dict[str, Any], public_id: str) -> Any:
+    """Change the keys that are sent; readonly may send `status` alone"""
+    monitor = monitors.update(current_actor(), config_store(), public_id, now=now(), **body)
+    db.session.commit()
+    return _document(monitor)
+
+
+@blp.route("/<string:public_id>", methods=["DELETE"], **MONITOR_PATH)
+@blp.allow(Action.WRITE_MONITOR)
+@blp.response(200, SuccessSchema)
+@blp.fails(*UNKNOWN)
+def delete_imap_pop_monitor(public_id: str) -> Any:
+    """Delete an IMAP/POP monitor and its history"""
+    monitors.delete(current_actor(), public_id)
+    db.session.commit()
+    return {"success": True}
+
+
+@blp.route("/<string:public_id>/trigger-check", methods=["POST"], **MONITOR_PATH)
+@blp.allow(Action.WRITE_MONITOR)
+@blp.response(200, TriggerSchema)
+@blp.fails(
+    *UNKNOWN, "400 Monitor is disabled", f"400 {monitors.NOTHING_ELIGIBLE}", f"503 {monitors.NOTHING_ACTIVE}"
+)
+def trigger_imap_pop_check(public_id: str) -> Any:
+    """Check a mailbox now, from all eligible locations"""
+    monitor, codes = monitors.trigger(current_actor(), public_id, now=now())
+    db.session.commit()
+    return {
+        "success": True,
+        "message": "Checks triggered successfully",
+        "imap_pop_monitor_id": monitor.id,
+        "location_codes": codes,
+        "queue_names": [f"imap-pop-monitor-checks-{code}" for code in codes],
+    }
+
+
+@blp.route("/<string:public_id>/check-history", **MONITOR_PATH)
+@blp.allow(Action.READ)
+@blp.arguments(CheckHistoryArgsSchema, location="query")
+@blp.response(200, CheckHistorySchema)
+@blp.fails(*UNKNOWN)
+def list_imap_pop_check_history(query: dict[str, Any], public_id: str) -> Any:
+    """List a monitor's check results, newest first"""
+    return {"data": check_history.newest(current_actor(), public_id, **query)}
+
+
+@blp.route("/test", methods=["POST"])
+@blp.allow(Action.TEST_MONITOR)
+@blp.arguments(MonitorCreateSchema, example=examples.CREATE_REQUEST)
+@blp.response(200, OutcomeSchema, example=examples.RESULT)
+@blp.fails(*CREATE_FAILURES, "503 Too many tests at once")
+def test_imap_pop_monitor(body: dict[str, Any]) -> Any:
+    """Check a mailbox at once without saving a monitor"""
+    timeout_seconds = body["timeout_seconds"]
+    target = monitors.target_of(current_actor(), **body)
+    started_at = now()
+    # The check may take a minute, and no connection to the database is held meanwhile.
+    db.session.remove()
+    outcome = _test(target, timeout_seconds)
+    return {
+        "status": outcome.status,
+        "error_message": outcome.error_message,
+        "warning_message": outcome.warning_message,
+        "timing_imap_pop": outcome.duration_ms,
+        "diagnostics": outcome.diagnostics,
+        "checked_at": started_at,
+    }
+
+
+def _test(target: Any, timeout_seconds: int) -> Any:
+    if not _tests.acquire(blocking=False):
+        raise UnavailableError("Too many tests at once", retry_after=TEST_RETRY_SECONDS)
+    try:
+        return checks.run(target, timeout_seconds, settings().target_guard)
+    finally:
+        _tests.release()
+
+
+def _document(monitor: Any) -> dict[str, Any]:
+    config = config_store().shown(current_actor(), monitor)
+    return monitor_document(monitor, config, state_of(monitor, now()))

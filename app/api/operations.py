@@ -1,0 +1,39 @@
+"""What operators' tools ask for: is the process alive, is the service ready, how is it doing."""
+
+import hmac
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.api.context import now, settings
+from app.errors import UnauthorizedError
+from app.services import operations
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+blp = Blueprint("operations", __name__)
+
+
+@blp.get("/healthz")
+def get_health() -> Response:
+    """This process answers."""
+    return jsonify({"status": "ok"})
+
+
+@blp.get("/readyz")
+def get_readiness() -> tuple[Response, int]:
+    """The database answers, its tables are the code's, and a scheduler has been heard of lately."""
+    checks = operations.readiness(now())
+    is_ready = all(state == "ok" for state in checks.values())
+    return jsonify(
+        {"status": "ok" if is_ready else "unavailable", "checks": checks}
+    ), 200 if is_ready else 503
+
+
+@blp.get("/metrics")
+def get_metrics() -> Response:
+    """Figures in Prometheus' text format; with METRICS_TOKEN for its bearer only."""
+    token = settings().metrics_token
+    given = request.headers.get("Authorization", "")
+    if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        raise UnauthorizedError
+    return Response(operations.metrics(now()), content_type=METRICS_TYPE)

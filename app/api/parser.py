@@ -1,0 +1,83 @@
+"""Reads request bodies and query strings; what is wrong with them becomes one InvalidError."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from flask import Request
+from marshmallow import Schema, ValidationError, missing
+from webargs.flaskparser import FlaskParser, is_json_request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from app.errors import INVALID_BODY, INVALID_CUSTOMER, INVALID_HOSTNAME, INVALID_QUERY, InvalidError
+
+UNKNOWN = "is not a known field"
+NOT_JSON = "The body is not valid JSON."
+SHOWN_FAULTS = 3
+
+
+class Parser(FlaskParser):
+    """JSON with 400 for every fault, and 415 instead of reading another media type as nothing."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        if not is_json_request(req) and (req.content_length or req.content_type):
+            raise UnsupportedMediaType("The body must be application/json.")
+        data = req.get_data(cache=True)
+        return parse_json(data) if data else missing
+
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
+        location, faults = next(iter(error.messages_dict.items()))
+        paths = dict(_flatten(faults))
+        if location != "json":
+            raise InvalidError(INVALID_QUERY, _sentence(paths), faults=paths) from None
+        title, message = _headline(paths)
+        raise InvalidError(title, message, faults=paths) from None
+
+
+def parse_json(data: bytes) -> Any:
+    """RFC 8259 and nothing else: no NaN, no infinity, nothing nested beyond what can be read.
+
+    Raises InvalidError.
+    """
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        # From None: the decoder's error carries the whole body, passwords included.
+        raise InvalidError(INVALID_BODY, NOT_JSON) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _flatten(faults: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """marshmallow nests faults by field and index; the contract has one level of dotted paths."""
+    if isinstance(faults, Mapping):
+        for key, inner in faults.items():
+            # Faults of the whole object come under "_schema".
+            step = "" if key == "_schema" else str(key)
+            yield from _flatten(inner, ".".join(part for part in (path, step) if part))
+    else:
+        texts = [faults] if isinstance(faults, str) else list(faults)
+        yield path, [_ours(text) for text in texts]
+
+
+def _ours(text: str) -> str:
+    """marshmallow's own sentences, in the style of ours."""
+    return {"Unknown field.": UNKNOWN, "Invalid input type.": "must be an object"}.get(text, text)
+
+
+def _headline(paths: Mapping[str, list[str]]) -> tuple[str, str]:
+    """Which fault gives the answer its text: the host name first, then the customer, then any."""
+    for name, title in (("hostname", INVALID_HOSTNAME), ("customerId", INVALID_CUSTOMER)):
+        if name in paths:
+            return title, _sentence({name: paths[name]})
+    return INVALID_BODY, _sentence(paths)
+
+
+def _sentence(paths: Mapping[str, list[str]]) -> str:
+    parts = [f"{path} {text}".strip() for path, texts in paths.items() for text in texts]
+    more = f" (and {len(parts) - SHOWN_FAULTS} more)" if len(parts) > SHOWN_FAULTS else ""
+    return "; ".join(parts[:SHOWN_FAULTS]) + more

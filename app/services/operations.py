@@ -1,0 +1,71 @@
+"""Is the service ready, and how is it doing: answers from the database, the same in every process."""
+
+import logging
+from datetime import datetime
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import ROOT
+from app.domain.enums import MonitorStatus
+from app.extensions import db
+from app.services import locations, monitors, schedules
+from app.version import VERSION
+
+log = logging.getLogger(__name__)
+
+
+def readiness(now: datetime) -> dict[str, str]:
+    """`ok` or what is wrong, for the database, the migrations and the schedulers."""
+    try:
+        current = MigrationContext.configure(db.session.connection()).get_current_revision()
+        if current != newest_revision():
+            return {"database": "ok", "migrations": "run `flask --app wsgi db upgrade`"}
+        heartbeat = locations.newest_heartbeat()
+    except SQLAlchemyError as error:
+        log.warning("database_unavailable error=%s", type(error).__name__)
+        return {"database": "does not answer"}
+    is_beating = heartbeat is not None and heartbeat > now - locations.ACTIVE_FOR
+    scheduler = "ok" if is_beating else "no scheduler has been heard of in the last 60 s"
+    return {"database": "ok", "migrations": "ok", "scheduler": scheduler}
+
+
+def newest_revision() -> str | None:
+    """The migration that this code was written for."""
+    return ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+
+
+def metrics(now: datetime) -> bytes:
+    """The minimum to alert on, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    Gauge("pillarbox_build_info", "1, for the running version.", ["version"], registry=registry).labels(
+        VERSION
+    ).set(1)
+    _monitor_metrics(registry)
+    _schedule_metrics(registry, now)
+    return generate_latest(registry)
+
+
+def _monitor_metrics(registry: CollectorRegistry) -> None:
+    gauge = Gauge("pillarbox_monitors", "Monitors by status.", ["status"], registry=registry)
+    counts = monitors.count_by_status()
+    for status in MonitorStatus:
+        gauge.labels(status.value).set(counts.get(status, 0))
+
+
+def _schedule_metrics(registry: CollectorRegistry, now: datetime) -> None:
+    count, oldest_ms = schedules.due_count_and_oldest(now)
+    Gauge("pillarbox_checks_due", "Checks due and not yet begun.", registry=registry).set(count)
+    Gauge(
+        "pillarbox_check_lag_seconds", "How late the oldest of them is, in seconds.", registry=registry
+    ).set(oldest_ms / 1000)
+    age = Gauge(
+        "pillarbox_location_heartbeat_age_seconds",
+        "Seconds since a location's scheduler was heard of.",
+        ["location"],
+        registry=registry,
+    )
+    for code, heartbeat_at in locations.heartbeats().items():
+        age.labels(code).set((now - heartbeat_at).total_seconds())
