@@ -89,12 +89,11 @@ def sync_location(location: Location, now: datetime) -> None:
     _sync_all(Monitor.id.is_not(None), now, [location])
 
 
-def add_missing(location: Location, now: datetime) -> None:
+def add_missing(location_id: int, now: datetime) -> None:
     """Make the rows of monitors that were being made while the location registered."""
-    has_row = exists().where(
-        MonitorSchedule.monitor_id == Monitor.id, MonitorSchedule.location_id == location.id
-    )
-    _sync_all(~has_row, now, [location])
+    row = MonitorSchedule
+    has_row = exists().where(row.monitor_id == Monitor.id, row.location_id == location_id)
+    _sync_all(~has_row, now, [db.session.get_one(Location, location_id)])
 
 
 def _sync_all(which: ColumnElement[bool], now: datetime, locations: list[Location] | None = None) -> None:
