@@ -1,0 +1,61 @@
+"""`python -m app.worker`: the scheduler, until SIGTERM or SIGINT ends it; a second signal ends it at once."""
+
+import logging
+import os
+import signal
+import sys
+from queue import Empty, SimpleQueue
+from threading import Timer
+from types import FrameType
+
+from app import create_app
+from app.errors import PillarboxError
+from app.worker.process import DRAIN_SECONDS, FLUSH_SECONDS, Process
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LAST_RESORT_SECONDS = DRAIN_SECONDS + FLUSH_SECONDS + 15
+WATCH_SECONDS = 1.0
+
+
+def main() -> None:
+    try:
+        process = Process(create_app())
+        process.start()
+    except PillarboxError as error:
+        sys.exit(f"The scheduler does not start: {error}")
+    _wait_for_signal(process)
+    _end(process)
+
+
+def _wait_for_signal(process: Process) -> None:
+    # A SimpleQueue, because nothing else may safely be told something by a signal handler.
+    signals: SimpleQueue[int] = SimpleQueue()
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        for other in SIGNALS:
+            signal.signal(other, signal.SIG_DFL)
+        signals.put(number)
+
+    for number in SIGNALS:
+        signal.signal(number, note)
+    while True:
+        try:
+            signals.get(timeout=WATCH_SECONDS)
+        except Empty:
+            process.watch_clock()
+        else:
+            return
+
+
+def _end(process: Process) -> None:
+    watchdog = Timer(LAST_RESORT_SECONDS, os._exit, args=(1,))
+    watchdog.daemon = True
+    watchdog.start()
+    if not process.stop():
+        # Python would wait for the thread of a check that hangs.
+        logging.shutdown()
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

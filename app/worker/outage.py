@@ -1,0 +1,46 @@
+"""Says that the database went away and came back, once each, and not at every attempt in between."""
+
+import logging
+from threading import Lock
+from time import monotonic
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+logger = logging.getLogger(__name__)
+
+AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+"""Errors about the database as a whole: unreachable, locked, full, read-only. Trying again may help."""
+
+
+class Outage:
+    """The state of one activity that needs the database, named in the log lines."""
+
+    def __init__(self, activity: str) -> None:
+        self._activity = activity
+        self._since: float | None = None
+        self._lock = Lock()
+
+    def begin(self, error: Exception) -> None:
+        with self._lock:
+            if self._since is not None:
+                return
+            self._since = monotonic()
+        if isinstance(error, AWAY):
+            logger.error("database_away during=%s error=%s", self._activity, reason(error))
+        else:
+            # Nobody foresaw this one, so its traceback is needed.
+            logger.error("activity_failing during=%s", self._activity, exc_info=error)
+
+    def end(self) -> None:
+        with self._lock:
+            since, self._since = self._since, None
+        if since is not None:
+            logger.info("activity_recovered during=%s after=%.1fs", self._activity, monotonic() - since)
+
+
+def reason(error: Exception) -> str:
+    """The first line of what the driver says; SQLAlchemy's own text would add statement and values."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    first_line = str(cause).strip().partition("\n")[0]
+    return f"{type(cause).__name__}: {first_line}"

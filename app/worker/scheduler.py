@@ -1,0 +1,104 @@
+"""APScheduler as we use it: a table of jobs, and a lane of threads for the checks."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from flask import Flask
+
+from app.clock import utcnow
+from app.extensions import db
+from app.services import locations
+from app.services.schedules import ClaimedCheck
+from app.worker import jobs
+from app.worker.outage import Outage
+
+TICK_SECONDS = 0.5
+CHECK_LANE = "checks"
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    run: Callable[[int, datetime], None]
+    """Called with the location's id and the time, in an application context; committed afterwards."""
+    seconds: float
+
+
+JOBS = (
+    Job("heartbeat", jobs.beat, locations.HEARTBEAT_SECONDS),
+    Job("repair", jobs.repair, 60),
+    Job("forget_ended_sessions", jobs.forget_ended_sessions, 3600),
+)
+
+
+class Every(BaseTrigger):  # type: ignore[misc] # APScheduler ships without types
+    """At once, and then so many seconds after each start.
+
+    APScheduler's own interval visits every run that was missed, which takes for ever after a machine
+    without a clock has been given the time.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.period = timedelta(seconds=seconds)
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        return now if previous is None else now + self.period
+
+
+def build(check_threads: int) -> BackgroundScheduler:
+    # It warns of each run that is skipped because the last one still waits for a slow database.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+    return BackgroundScheduler(
+        timezone=UTC,
+        executors={
+            "default": ThreadPoolExecutor(len(JOBS) + 1),
+            CHECK_LANE: ThreadPoolExecutor(check_threads, {"thread_name_prefix": "check"}),
+        },
+        # Late is better than never, which is what APScheduler does after one second.
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    )
+
+
+def add_jobs(scheduler: BackgroundScheduler, app: Flask, location_id: int) -> None:
+    for job in JOBS:
+        outage = Outage(job.name)
+        scheduler.add_job(
+            run_job, Every(job.seconds), args=[app, job, location_id, outage], id=job.name, name=job.name
+        )
+
+
+def add_tick(scheduler: BackgroundScheduler, tick: Callable[[], None]) -> None:
+    scheduler.add_job(tick, Every(TICK_SECONDS), id="tick", name="tick")
+
+
+def add_check(
+    scheduler: BackgroundScheduler, check: Callable[[ClaimedCheck], None], claim: ClaimedCheck
+) -> None:
+    scheduler.add_job(check, args=[claim], executor=CHECK_LANE, misfire_grace_time=None)
+
+
+def run_job(app: Flask, job: Job, location_id: int, outage: Outage) -> None:
+    try:
+        with app.app_context():
+            job.run(location_id, utcnow())
+            db.session.commit()
+    except Exception as error:  # noqa: BLE001 - its next run tries again
+        outage.begin(error)
+    else:
+        outage.end()
+
+
+def rearm(scheduler: BackgroundScheduler, now: datetime) -> None:
+    """Run at once what waits for a time that the clock showed before it was set back."""
+    for job in scheduler.get_jobs():
+        period = job.trigger.period if isinstance(job.trigger, Every) else timedelta()
+        if job.next_run_time > now + period + timedelta(seconds=1):
+            with suppress(JobLookupError):  # a check that has just been started
+                job.modify(next_run_time=now)

@@ -1,0 +1,83 @@
+"""What has to be true, and made true, before the first check."""
+
+import logging
+from pathlib import Path
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from app.clock import utcnow
+from app.config import Settings
+from app.extensions import db
+from app.services import locations, schedules
+from app.worker.errors import StartError
+from app.worker.lock import DatabaseLock
+from app.worker.outage import reason
+
+NOT_MIGRATED = "the database {url} is not migrated; run: flask --app wsgi db upgrade"
+
+
+def require_database(app: Flask) -> None:
+    """Raises StartError when the database cannot be reached or lacks migrations."""
+    with app.app_context():
+        url = db.engine.url.render_as_string(hide_password=True)
+        try:
+            current = _current_revisions()
+        except SQLAlchemyError as error:
+            raise StartError(f"cannot reach the database {url}: {reason(error)}") from None
+    if _is_behind(current, ScriptDirectory(app.extensions["migrate"].directory)):
+        raise StartError(NOT_MIGRATED.format(url=url))
+
+
+def _current_revisions() -> set[str]:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it announces itself at every start
+    with db.engine.connect() as connection:
+        return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def _is_behind(current: set[str], script: ScriptDirectory) -> bool:
+    """A revision that we do not know is a newer version's, made so that ours can go on."""
+    known = {revision.revision for revision in script.walk_revisions()}
+    return not current or (current <= known and current != set(script.get_heads()))
+
+
+def lock_database(app: Flask) -> DatabaseLock | None:
+    """Keep other schedulers off a SQLite file. Raises StartError when there is one."""
+    with app.app_context():
+        url = db.engine.url
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    lock = DatabaseLock(Path(url.database))
+    lock.take()
+    return lock
+
+
+def open_location(app: Flask) -> int:
+    """Register the location and prepare its schedule. Returns its id.
+
+    Raises StartError when the database fails.
+    """
+    with app.app_context():
+        try:
+            return _open_location(app.config["SETTINGS"])
+        except IntegrityError:
+            # Another scheduler of the same location was starting, and made the same rows first.
+            db.session.rollback()
+            return _open_location(app.config["SETTINGS"])
+        except SQLAlchemyError as error:
+            raise StartError(f"cannot prepare the schedule: {reason(error)}") from None
+
+
+def _open_location(settings: Settings) -> int:
+    now = utcnow()
+    location = locations.register(
+        code=settings.location_code, name=settings.location_name, country=settings.location_country, now=now
+    )
+    # From here on whoever makes a monitor makes its row at this location too.
+    db.session.commit()
+    schedules.sync_location(location, now)
+    schedules.spread_overdue(location.id, now)
+    db.session.commit()
+    return location.id
