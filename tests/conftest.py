@@ -16,6 +16,8 @@ from app.extensions import db
 from tests.factories import Factory
 from tests.parts import MISSING, postgres
 
+pytest_plugins = ["tests.parts.dovecot"]
+
 DATABASES = ["sqlite", "postgresql"]
 ENVIRON = {
     "JWT_SECRET_KEY": "a key for tests only, long enough to sign with",

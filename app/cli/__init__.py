@@ -3,7 +3,9 @@
 from flask import Flask
 
 from app.cli.setup import init_command
+from app.cli.up import up_command
 
 
 def init_app(app: Flask) -> None:
-    app.cli.add_command(init_command)
+    for command in (init_command, up_command):
+        app.cli.add_command(command)

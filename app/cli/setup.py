@@ -14,6 +14,10 @@ from app.services import organizations
 @with_appcontext
 def init_command() -> None:
     """Make the first organization, admin and customer, unless there is an organization already."""
+    found_first()
+
+
+def found_first() -> None:
     settings: Settings = current_app.config["SETTINGS"]
     organization = organizations.found_first(
         email=settings.admin_email, password=settings.admin_password, now=utcnow()

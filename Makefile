@@ -1,0 +1,43 @@
+# Pillarbox: what people type. `make` alone explains the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+FLASK := $(BIN)/flask --app wsgi
+PATHS := app migrations tests wsgi.py gunicorn.conf.py
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint types imports check migration
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make .venv with the pinned packages
+
+$(STAMP): requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $(STAMP)
+
+run: install ## Run everything: database, web, scheduler; Ctrl-C ends it
+	@$(FLASK) up
+
+test: install ## Run all tests that this machine can run; ARGS="-k name" for some
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: install ## Check style and formatting
+	$(BIN)/ruff check $(PATHS)
+	$(BIN)/ruff format --check $(PATHS)
+
+types: install ## Check types
+	$(BIN)/mypy
+
+imports: install ## Check who imports whom (setup.cfg)
+	$(BIN)/lint-imports
+
+check: lint types imports test ## All of the above
+
+migration: install ## Draft a migration: make migration m="add tags"; then edit it by hand
+	@test -n "$(m)" || { echo 'say what it does: make migration m="add tags"'; exit 2; }
+	$(FLASK) db revision --autogenerate -m "$(m)" \
+		--rev-id $$(printf '%04d' $$(( 1 + $$(ls migrations/versions | grep -c '^[0-9]\{4\}_') )))

@@ -1,0 +1,70 @@
+"""`flask up`: everything that a fresh clone needs, in one foreground command."""
+
+import shlex
+import sys
+import time
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from threading import Event, Thread
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from flask_migrate import upgrade
+from honcho.manager import Manager
+
+from app.cli.setup import found_first
+from app.config import ROOT, Settings
+from app.extensions import db
+
+READY_SECONDS = 60
+POLL_SECONDS = 0.2
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared with, not bound to
+
+
+@click.command("up")
+@with_appcontext
+def up_command() -> None:
+    """Migrate, make the first organization, and run web and scheduler until Ctrl-C."""
+    settings: Settings = current_app.config["SETTINGS"]
+    upgrade()
+    found_first()
+    db.engine.dispose()
+    manager = Manager()
+    for name, command in _processes().items():
+        manager.add_process(name, shlex.join(command), cwd=str(ROOT))
+    stopped = Event()
+    Thread(target=_announce, args=(settings, stopped), daemon=True).start()
+    manager.loop()
+    stopped.set()
+    # Ended by Ctrl-C is how it is meant to end.
+    sys.exit(0 if manager.returncode in {0, 130} else manager.returncode)
+
+
+def _processes() -> dict[str, list[str]]:
+    gunicorn = Path(sys.executable).with_name("gunicorn")
+    return {"web": [str(gunicorn), "wsgi:app"], "scheduler": [sys.executable, "-m", "app.worker"]}
+
+
+def _announce(settings: Settings, stopped: Event) -> None:
+    """Say where and as whom to log in, once the service is ready."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not _is_ready(settings) and time.monotonic() < deadline:
+        if stopped.wait(POLL_SECONDS):
+            return
+    host = WILDCARDS.get(settings.host, settings.host)
+    click.echo(
+        f"\nPillarbox is at http://{host}:{settings.port}/docs "
+        f"- log in as {settings.admin_email} with the password {settings.admin_password}\n"
+    )
+
+
+def _is_ready(settings: Settings) -> bool:
+    connection = HTTPConnection(WILDCARDS.get(settings.host, settings.host), settings.port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,33 @@
+"""How the web process runs; host, port and number of processes are settings (see README)."""
+
+import sys
+from typing import Any
+
+from app.config import ROOT, environment, load_settings
+from app.errors import SettingError
+
+try:
+    _settings = load_settings(environment(), ROOT / "instance")
+except SettingError as error:
+    sys.exit(f"Pillarbox does not start: {error}")
+
+wsgi_app = "wsgi:app"
+bind = (
+    f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+)
+workers = _settings.web_concurrency
+worker_class = "gthread"
+threads = 8
+# A worker's heartbeat, not a limit for requests: a test of a mailbox may take a minute.
+timeout = 120
+graceful_timeout = 65
+# It would be opened below the home directory, which a service's user may not have.
+control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    if workers > 1 and _settings.redis_url is None:
+        server.log.warning(
+            "WEB_CONCURRENCY is %s and REDIS_URL is not set: each process counts rate limits for itself",
+            workers,
+        )
