@@ -1,0 +1,57 @@
+"""What the documents say is what the code does."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from app.config import setting_fields
+from app.domain.enums import ErrorCode, WarningCode
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FAILURES = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
+GENERATED = "made once, kept in `instance/`"
+
+
+def shown_default(setting: Any) -> str:
+    if setting.metadata["generate"]:
+        return GENERATED
+    if setting.default in {None, ()}:
+        return ""
+    value = str(setting.default).lower() if isinstance(setting.default, bool) else setting.default
+    return f"`{value}`"
+
+
+def test_readme_lists_every_setting_with_its_default_and_meaning() -> None:
+    rows = [
+        f"| `{setting.name.upper()}` | {shown_default(setting)} | {setting.metadata['meaning']} |"
+        for setting in setting_fields()
+    ]
+    listed = re.findall(r"^\| `[A-Z_]+` \|.*\|$", README, flags=re.MULTILINE)
+    assert listed == rows
+
+
+def test_readme_lists_every_endpoint(app: Flask) -> None:
+    listed = set(re.findall(r"`(GET|POST|PATCH|DELETE) (/[^`]*)`", README))
+    served = {
+        (method, re.sub(r"<string:(\w+)>", _parameter, rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if not rule.rule.startswith("/docs/")
+    }
+    assert listed == served
+
+
+def _parameter(match: re.Match[str]) -> str:
+    return ":publicId" if match[1] == "public_id" else ":id"
+
+
+def test_failures_page_lists_every_code() -> None:
+    listed = re.findall(r"^\| `([a-z_]+)` \|", FAILURES, flags=re.MULTILINE)
+    assert listed == [*ErrorCode, *WarningCode]
+
+
+def test_readme_shows_the_request_of_the_api_page() -> None:
+    assert '"customerId": "11111111-1111-4111-8111-111111111111"' in README
