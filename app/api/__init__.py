@@ -13,7 +13,30 @@ from app.version import VERSION
 
 API_DESCRIPTION = """Register a mailbox; Pillarbox logs in to it on schedule and keeps what happened.
 
-Log in with `POST /api/auth/login`, press **Authorize** and paste the `accessToken`."""
+First steps on this page:
+
+1. **Log in**: open `POST /api/auth/login`, fill in the e-mail address and the password, press *Execute*.
+   `make run` prints those of the first admin.
+2. **Authorize**: copy the `accessToken` of the answer, press *Authorize* below and paste it as `accessToken`.
+3. **Watch a mailbox**: open `POST /api/imap-pop-monitors` and press *Execute*. Its example works as it stands in a
+   new installation; with your own host name and login it watches your mailbox.
+
+Every failure has the same body: `statusCode`, `statusMessage`, `message` and, where fields are wrong, `errors`."""
+
+ACCESS_TOKEN: dict[str, str] = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "The `accessToken` of a login, without quotes and without the word Bearer. All operations but "
+    "login and refresh take it. When it has expired (`expiresIn` seconds), log in again or refresh.",
+}
+REFRESH_TOKEN: dict[str, str] = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "The `refreshToken` of a login. `POST /api/auth/refresh` alone takes it; leave it empty until "
+    "you want to try that.",
+}
 
 FLASK_CONFIG: dict[str, Any] = {
     "API_TITLE": "Pillarbox",
@@ -25,10 +48,7 @@ FLASK_CONFIG: dict[str, Any] = {
         "info": {"description": API_DESCRIPTION},
         "security": [{"accessToken": []}],
         "components": {
-            "securitySchemes": {
-                "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                "refreshToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-            }
+            "securitySchemes": {"accessToken": ACCESS_TOKEN, "refreshToken": REFRESH_TOKEN},
         },
     },
     "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
@@ -45,7 +65,10 @@ def init_app(app: Flask) -> None:
     requests.init_app(app)
     errors.init_app(app)
     api = errors.Api(app)
-    for resource in (auth, customers, monitors):
+    # flask-smorest describes paging of its own, which no operation has.
+    api.spec.components.schemas.pop("PaginationMetadata")
+    # The order of the page: what a newcomer needs first stands first.
+    for resource in (auth, monitors, customers):
         api.register_blueprint(resource.blp)
     app.register_blueprint(docs.blp)
     app.register_blueprint(operations.blp)

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wrappers import Response
 
+from app.api.fields import HOSTNAME_FAULT
 from app.errors import RequestError
 from app.extensions import db
 
@@ -19,13 +20,18 @@ log = logging.getLogger(__name__)
 class ErrorSchema(Schema):
     """What every answer from status 400 up carries."""
 
-    status_code = fields.Integer(data_key="statusCode", required=True)
-    status_message = fields.String(data_key="statusMessage", required=True)
-    message = fields.String(required=True)
+    status_code = fields.Integer(data_key="statusCode", required=True, metadata={"examples": [400]})
+    status_message = fields.String(
+        data_key="statusMessage", required=True, metadata={"examples": ["Invalid hostname"]}
+    )
+    message = fields.String(required=True, metadata={"examples": [f"hostname {HOSTNAME_FAULT}"]})
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
-        metadata={"description": "Field path → what is wrong with it."},
+        metadata={
+            "description": "Field path → what is wrong with it.",
+            "examples": [{"hostname": [HOSTNAME_FAULT]}],
+        },
     )
 
 

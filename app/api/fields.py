@@ -202,8 +202,6 @@ class Instant(fields.Field[datetime]):
 
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"type": "string", "format": "date-time", **kwargs.pop("metadata", {})}
-        if kwargs.get("allow_none"):
-            metadata["type"] = ["string", "null"]
         super().__init__(metadata=metadata, **kwargs)
 
     def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:

@@ -12,7 +12,7 @@ from app.config import Settings
 LOGIN_RATE = "10/minute"
 """Guessing passwords has to be slow; it counts by address, because nobody is known yet."""
 
-LOGIN_ENDPOINT = "auth.log_in"
+LOGIN_ENDPOINT = "Sessions.log_in"
 
 
 def init_app(app: Flask, settings: Settings) -> None:

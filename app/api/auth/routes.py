@@ -11,7 +11,7 @@ from app.extensions import db
 from app.services import auth
 from app.services.access import Action
 
-blp = Blueprint("auth", __name__, url_prefix="/api/auth", description="Sessions")
+blp = Blueprint("Sessions", __name__, url_prefix="/api/auth", description="Log in, stay logged in, log out")
 
 
 @blp.route("/login", methods=["POST"])

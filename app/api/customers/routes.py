@@ -30,7 +30,7 @@ CUSTOMER_PATH: dict[str, Any] = {
 }
 UNKNOWN = ("400 Invalid Customer identifier", "404 Customer not found")
 
-blp = Blueprint("customers", __name__, url_prefix="/api/customers", description="Whose mailboxes are watched")
+blp = Blueprint("Customers", __name__, url_prefix="/api/customers", description="Whose mailboxes are watched")
 
 
 @blp.route("")

@@ -52,7 +52,7 @@ blp = Blueprint(
     "IMAP/POP monitors",
     __name__,
     url_prefix="/api/imap-pop-monitors",
-    description="Mailboxes that are watched",
+    description="Mailboxes that are watched, and what the checks found",
 )
 
 
@@ -95,7 +95,7 @@ def get_imap_pop_monitor(public_id: str) -> Any:
 @blp.response(200, MonitorSchema, example=examples.MONITOR)
 @blp.fails(*UNKNOWN, "400 Invalid hostname", "400 Invalid Customer identifier", "404 Customer not found")
 def update_imap_pop_monitor(body: dict[str, Any], public_id: str) -> Any:
-    """Change the keys that are sent; readonly may send `status` alone"""
+    """Change the keys that are sent; readonly may send status alone"""
     monitor = monitors.update(current_actor(), config_store(), public_id, now=now(), **body)
     db.session.commit()
     return _document(monitor)
