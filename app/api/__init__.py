@@ -18,24 +18,24 @@ First steps on this page:
 1. **Log in**: open `POST /api/auth/login`, fill in the e-mail address and the password, press *Execute*.
    `make run` prints those of the first admin.
 2. **Authorize**: copy the `accessToken` of the answer, press *Authorize* below and paste it as `accessToken`.
-3. **Watch a mailbox**: open `POST /api/imap-pop-monitors` and press *Execute*. Its example works as it stands in a
-   new installation; with your own host name and login it watches your mailbox.
+3. **Watch a mailbox**: open `POST /api/imap-pop-monitors` and press *Execute*. Its example works as it
+   stands in a new installation; with your own host name and login it watches your mailbox.
 
-Every failure has the same body: `statusCode`, `statusMessage`, `message` and, where fields are wrong, `errors`."""
+Every failure has the same body: `statusCode`, `statusMessage`, `message` and, for wrong fields, `errors`."""
 
 ACCESS_TOKEN: dict[str, str] = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "The `accessToken` of a login, without quotes and without the word Bearer. All operations but "
-    "login and refresh take it. When it has expired (`expiresIn` seconds), log in again or refresh.",
+    "description": "The `accessToken` of a login, without quotes and without the word Bearer. All operations "
+    "but login and refresh take it. When it has expired (`expiresIn` seconds), log in again or refresh.",
 }
 REFRESH_TOKEN: dict[str, str] = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "The `refreshToken` of a login. `POST /api/auth/refresh` alone takes it; leave it empty until "
-    "you want to try that.",
+    "description": "The `refreshToken` of a login. `POST /api/auth/refresh` alone takes it; leave it "
+    "empty until you want to try that.",
 }
 
 FLASK_CONFIG: dict[str, Any] = {
