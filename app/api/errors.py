@@ -71,8 +71,7 @@ def error_response(
 def _handle_request_error(error: RequestError) -> Response:
     db.session.rollback()
     response = error_response(error.status, error.title, error.message, error.faults)
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
+    g.retry_after = error.retry_after
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

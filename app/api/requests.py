@@ -35,7 +35,13 @@ def _finish_response(response: Response) -> Response:
     if request.path.startswith("/api/"):
         # Answers carry mailbox passwords.
         headers["Cache-Control"] = "no-store"
-    if response.status_code not in {429, 503}:
-        # The limiter puts it on every answer, where it would tell clients to wait for nothing.
-        headers.pop("Retry-After", None)
+    _settle_retry_after(response)
     return response
+
+
+def _settle_retry_after(response: Response) -> None:
+    """The limiter puts its own on every answer; only its 429 and our errors tell anyone to wait."""
+    if g.get("retry_after") is not None:
+        response.headers["Retry-After"] = str(g.retry_after)
+    elif response.status_code != 429:
+        response.headers.pop("Retry-After", None)
