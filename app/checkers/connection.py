@@ -17,9 +17,8 @@ def connect(attempt: Attempt) -> Connection:
     addresses = _permitted(attempt)
     attempt.enter(Phase.CONNECT)
     attempt.address = addresses[0]
-    sock = dial(addresses, target.effective_port, attempt.limits)
+    sock, attempt.address = dial(addresses, target.effective_port, attempt.limits)
     attempt.connection = sock
-    attempt.address = sock.getpeername()[0]
     return secure(sock, attempt) if target.security is Security.TLS else sock
 
 

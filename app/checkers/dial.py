@@ -9,6 +9,7 @@ import selectors
 import socket
 from collections import deque
 from collections.abc import Sequence
+from typing import cast
 
 from app.checkers.failure import CheckError
 from app.checkers.limits import Limits
@@ -18,8 +19,11 @@ from app.domain.enums import ErrorCode
 STAGGER_SECONDS = 0.25
 
 
-def dial(addresses: Sequence[str], port: int, limits: Limits) -> GuardedSocket:
-    """Connect to one of the numeric addresses. Raises CheckError; leaves no other socket open."""
+def dial(addresses: Sequence[str], port: int, limits: Limits) -> tuple[GuardedSocket, str]:
+    """Connect to one of the numeric addresses; the socket, and which address it was.
+
+    Raises CheckError. Leaves no other socket open.
+    """
     waiting = deque(addresses)
     failures: list[int] = []
     # Poll rather than select, which fails for descriptors from 1024 on.
@@ -49,7 +53,7 @@ def _start(race: selectors.PollSelector, address: str, port: int, failures: list
     sock.setblocking(False)
     result = sock.connect_ex((address, port))
     if result in (0, errno.EINPROGRESS):
-        race.register(sock, selectors.EVENT_WRITE, sock)
+        race.register(sock, selectors.EVENT_WRITE, (sock, address))
     else:
         failures.append(result)
         sock.close()
@@ -57,18 +61,18 @@ def _start(race: selectors.PollSelector, address: str, port: int, failures: list
 
 def _wait(
     race: selectors.PollSelector, limits: Limits, failures: list[int], *, is_last: bool
-) -> GuardedSocket | None:
-    """The first socket that is connected, or None when another address should be tried now."""
+) -> tuple[GuardedSocket, str] | None:
+    """The first connection that stands, or None when another address should be tried now."""
     patience = limits.remaining() if is_last else min(STAGGER_SECONDS, limits.remaining())
     if not race.get_map():
         return None
     for key, _ in race.select(patience):
-        sock: GuardedSocket = key.data
+        sock, address = cast("tuple[GuardedSocket, str]", key.data)
         result = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if not result:
             race.unregister(sock)
             sock.limits = limits
-            return sock
+            return sock, address
         failures.append(result)
         _leave(race, key)
     return None
@@ -76,7 +80,7 @@ def _wait(
 
 def _leave(race: selectors.PollSelector, key: selectors.SelectorKey) -> None:
     race.unregister(key.fileobj)
-    key.data.close()
+    key.data[0].close()
 
 
 def _failure(failures: list[int], port: int) -> CheckError:

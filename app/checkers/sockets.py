@@ -54,6 +54,9 @@ class _Guarded(_Base):
         self._is_polling = True
         try:
             return bool(self.reader.peek(1))
+        except OSError:
+            # Reset meanwhile: whoever uses the connection next finds out.
+            return False
         finally:
             self._is_polling = False
 
@@ -70,6 +73,14 @@ class GuardedSocket(_Guarded, socket.socket):
 class GuardedTlsSocket(_Guarded, ssl.SSLSocket):
     """A TLS connection; `SSLContext.sslsocket_class` makes contexts produce it."""
 
+    def getpeername(self) -> tuple[()]:
+        """Asked by ssl alone, which takes a failure for "not connected yet".
+
+        For a connection that was reset meanwhile it would then skip the handshake and give back a socket
+        that talks in the clear. As it is, the handshake finds out, and fails.
+        """
+        return ()
+
 
 Connection = GuardedSocket | GuardedTlsSocket
 
@@ -80,9 +91,14 @@ def closed() -> CheckError:
     )
 
 
+def is_lost(error: ssl.SSLError) -> bool:
+    """Whether TLS failed for no other reason than that the connection under it is gone."""
+    return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
+
+
 def _as_check_error(error: OSError, limits: Limits) -> CheckError:
     if isinstance(error, TimeoutError):
         return limits.expired()
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+    if isinstance(error, ssl.SSLError) and not is_lost(error):
         return CheckError(ErrorCode.TLS_FAILURE, f"TLS broke down: {error.reason or 'unknown reason'}.")
     return closed()

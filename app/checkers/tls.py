@@ -7,7 +7,7 @@ from typing import cast
 
 from app.checkers.attempt import Attempt, TlsSeen
 from app.checkers.failure import CheckError
-from app.checkers.sockets import GuardedSocket, GuardedTlsSocket, closed
+from app.checkers.sockets import GuardedSocket, GuardedTlsSocket, closed, is_lost
 from app.domain.enums import ErrorCode, Phase
 from app.domain.target import TlsPolicy
 
@@ -97,8 +97,8 @@ def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
         raise _handshake_failure(error, attempt) from None
     except ValueError:
         raise CheckError(ErrorCode.TLS_FAILURE, f"{attempt.clean(name)!r} is no TLS server name.") from None
-    secured.limits = attempt.limits
     attempt.connection = secured
+    secured.limits = attempt.limits
     attempt.tls = _seen(secured, is_verified=target.tls.verify)
     return secured
 
@@ -131,7 +131,7 @@ def _certificate_failure(error: ssl.SSLCertVerificationError, name: str, attempt
 def _handshake_failure(error: OSError, attempt: Attempt) -> CheckError:
     if isinstance(error, TimeoutError):
         return attempt.limits.expired()
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or not isinstance(error, ssl.SSLError):
+    if not isinstance(error, ssl.SSLError) or is_lost(error):
         return closed()
     if error.reason in NO_TLS_SPOKEN:
         return CheckError(ErrorCode.TLS_FAILURE, "The server does not speak TLS on this port.")
