@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, redirect, send_from_directory
+from werkzeug.wrappers import Response as Redirection
 
 BUNDLE = Path(flask_swagger_ui.__file__).parent / "dist"
 OWN = Path(__file__).parent
@@ -11,7 +12,13 @@ OWN = Path(__file__).parent
 blp = Blueprint("docs", __name__)
 
 
-@blp.get("/docs")
+@blp.get("/")
+def lead_to_docs() -> Redirection:
+    """Whoever types nothing but host and port wants this page."""
+    return redirect("/docs")
+
+
+@blp.get("/docs", strict_slashes=False)
 def show_docs() -> Response:
     return send_from_directory(OWN, "index.html")
 
