@@ -1,7 +1,8 @@
 """Fixtures that all tests share. Every test that asks for `app` runs on SQLite and on PostgreSQL."""
 
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,25 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from hypothesis import HealthCheck, settings
 
 from app import create_app
+from app.domain.enums import Role
 from app.extensions import db
+from app.models import Organization, User
+from tests.calling import Caller, FreshClient, caller_of
 from tests.factories import Factory
 from tests.parts import MISSING, postgres
 
 pytest_plugins = ["tests.parts.dovecot"]
+
+# The same examples in every run, unless somebody goes looking for new ones. A fixture is not made anew for
+# each example; tests that depend on it say so.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.register_profile("new", settings.get_profile("same"), derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 DATABASES = ["sqlite", "postgresql"]
 ENVIRON = {
@@ -52,6 +65,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def shared_app(database_url: str) -> Iterator[Flask]:
     app = create_app({**ENVIRON, "DATABASE_URL": database_url})
+    app.test_client_class = FreshClient
     yield app
     with app.app_context():
         db.engine.dispose()
@@ -69,8 +83,10 @@ def make_app(database_url: str) -> Iterator[Any]:
     apps = []
 
     def make(**environ: str) -> Flask:
-        apps.append(create_app({**ENVIRON, "DATABASE_URL": database_url, **environ}))
-        return apps[-1]
+        app = create_app({**ENVIRON, "DATABASE_URL": database_url, **environ})
+        app.test_client_class = FreshClient
+        apps.append(app)
+        return app
 
     yield make
     for app in apps:
@@ -102,6 +118,40 @@ def make(context: None) -> Factory:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def login(app: Flask, make: Factory) -> Callable[[User], Caller]:
+    """Turns a user into a caller with a session of its own."""
+    return lambda user: caller_of(app, make.session(user))
+
+
+@pytest.fixture
+def nobody(app: Flask) -> Caller:
+    """A caller without a token."""
+    return Caller(app, None)
+
+
+@pytest.fixture
+def house(make: Factory) -> Organization:
+    """The organization that the callers below are of."""
+    return make.organization()
+
+
+@pytest.fixture
+def caller(login: Callable[[User], Caller], make: Factory, house: Organization) -> Callable[[Role], Caller]:
+    """Makes a caller of the house with a role."""
+    return lambda role: login(make.user(house, role))
+
+
+@pytest.fixture
+def admin(caller: Callable[[Role], Caller]) -> Caller:
+    return caller(Role.ADMIN)
+
+
+@pytest.fixture
+def readonly(caller: Callable[[Role], Caller]) -> Caller:
+    return caller(Role.READONLY)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from flask import Request
-from marshmallow import Schema, ValidationError, missing
+from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import UnsupportedMediaType
 
@@ -24,8 +24,7 @@ class Parser(FlaskParser):
     def load_json(self, req: Request, schema: Schema) -> Any:
         if not is_json_request(req) and (req.content_length or req.content_type):
             raise UnsupportedMediaType("The body must be application/json.")
-        data = req.get_data(cache=True)
-        return parse_json(data) if data else missing
+        return parse_json(req.get_data(cache=True))
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
         location, faults = next(iter(error.messages_dict.items()))
@@ -42,7 +41,8 @@ def parse_json(data: bytes) -> Any:
     Raises InvalidError.
     """
     try:
-        return json.loads(data, parse_constant=_refuse_constant)
+        # Decoded here, because the decoder would take UTF-16 and UTF-32 for JSON too.
+        return json.loads(data.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         # From None: the decoder's error carries the whole body, passwords included.
         raise InvalidError(INVALID_BODY, NOT_JSON) from None

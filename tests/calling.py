@@ -1,0 +1,86 @@
+"""A client whose requests stand alone, and callers: the same client with somebody's token."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.api.auth.tokens import access_token
+from app.models import Session
+
+MONITORS = "/api/imap-pop-monitors"
+CUSTOMERS = "/api/customers"
+
+
+class FreshClient(FlaskClient):
+    """Gives each request an application context of its own, although the test has one open.
+
+    Otherwise `g` and the database session would live from one request to the next.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        with self.application.app_context():
+            return super().open(*args, buffered=True, **kwargs)
+
+
+class Caller:
+    """Sends requests with one token; `json` is the body, and `on` the same caller at another application."""
+
+    def __init__(self, app: Flask, token: str | None) -> None:
+        self.client = app.test_client()
+        self.token = token
+
+    def on(self, app: Flask) -> "Caller":
+        return Caller(app, self.token)
+
+    def send(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> TestResponse:
+        known = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return self.client.open(path, method=method, headers={**known, **(headers or {})}, **options)
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.send("GET", path, **options)
+
+    def post(self, path: str, json: Any = None, **options: Any) -> TestResponse:
+        return self.send("POST", path, **({} if json is None else {"json": json}), **options)
+
+    def patch(self, path: str, json: Any = None, **options: Any) -> TestResponse:
+        return self.send("PATCH", path, **({} if json is None else {"json": json}), **options)
+
+    def delete(self, path: str, **options: Any) -> TestResponse:
+        return self.send("DELETE", path, **options)
+
+
+def caller_of(app: Flask, session: Session) -> Caller:
+    """Somebody with a real token for that session."""
+    with app.test_request_context():
+        return Caller(app, access_token(session))
+
+
+def monitor_path(monitor: Any, suffix: str = "") -> str:
+    return f"{MONITORS}/{monitor.public_id}{suffix}"
+
+
+def customer_path(customer: Any) -> str:
+    return f"{CUSTOMERS}/{customer.public_id}"
+
+
+def assert_failure(response: TestResponse, status: int, title: str | None = None) -> dict[str, Any]:
+    """The one error body of contract section 1, with that status, and with that text if one is given."""
+    assert response.status_code == status, response.get_data(as_text=True)
+    assert response.mimetype == "application/json"
+    assert response.headers["X-Request-Id"]
+    body: dict[str, Any] = response.get_json()
+    assert set(body) - {"errors"} == {"statusCode", "statusMessage", "message"}
+    assert body["statusCode"] == status
+    assert isinstance(body["statusMessage"], str)
+    assert isinstance(body["message"], str)
+    for texts in body.get("errors", {}).values():
+        assert texts
+        assert all(isinstance(text, str) for text in texts)
+    if title is not None:
+        assert body["statusMessage"] == title
+    return body
