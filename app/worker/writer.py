@@ -21,7 +21,10 @@ BATCH_SECONDS = 0.1
 BATCH_ROWS = 200
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
-NOT_STORABLE = "The result of this check could not be stored; the log of the scheduler names the error."
+
+NOT_STORABLE = checks.internal_error(
+    "The result of this check could not be stored; the log of the scheduler names the error."
+)
 
 
 class Writer:
@@ -116,10 +119,10 @@ class Writer:
 
     def _lose(self, record: CheckRecord, error: Exception) -> None:
         """Store in its place that it could not be stored: a monitor without results would look healthy."""
-        self.lost += 1
-        # Its type only: the text of such an error quotes values.
+        # The error's type only: its text quotes values.
         logger.error("result_not_storable monitor=%s error=%s", record.claim.monitor_id, type(error).__name__)
-        if record.outcome.message == NOT_STORABLE:
+        if record.outcome is NOT_STORABLE:
             self._slots.free([record.claim])
         else:
-            self._keep([replace(record, outcome=checks.internal_error(NOT_STORABLE))])
+            self.lost += 1
+            self._keep([replace(record, outcome=NOT_STORABLE)])

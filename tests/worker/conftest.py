@@ -1,0 +1,47 @@
+"""What the tests of the scheduler share."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from app.clock import utcnow
+from app.domain.enums import CheckStatus
+from app.domain.outcome import CheckOutcome
+from app.extensions import db
+from app.models import CheckResult
+from app.services import schedules
+from app.services.schedules import ClaimedCheck
+from tests.factories import Factory
+from tests.parts.dovecot import dovecot
+
+__all__ = ["dovecot"]
+
+SUCCESS = CheckOutcome(status=CheckStatus.SUCCESS, duration_ms=5, diagnostics={"attempts": 1})
+
+
+@pytest.fixture
+def claims(make: Factory) -> Callable[[int], list[ClaimedCheck]]:
+    """Makes so many monitors and claims them."""
+
+    def build(count: int) -> list[ClaimedCheck]:
+        location, customer = make.location(), make.customer()
+        for _ in range(count):
+            make.monitor(customer)
+        claimed = schedules.claim(location.id, utcnow(), count)
+        db.session.commit()
+        return claimed
+
+    return build
+
+
+@pytest.fixture
+def results(app: Flask) -> Callable[[], int]:
+    """How many check results there are, as another process would see it."""
+
+    def count() -> int:
+        with app.app_context():
+            return db.session.scalar(select(func.count()).select_from(CheckResult)) or 0
+
+    return count
