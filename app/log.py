@@ -17,3 +17,11 @@ def configure_logging(level: str) -> None:
     root.setLevel(level)
     # One line per tick would drown everything else.
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    migrations = logging.getLogger("alembic.runtime.migration")
+    if _is_migration not in migrations.filters:
+        migrations.addFilter(_is_migration)
+
+
+def _is_migration(record: logging.LogRecord) -> bool:
+    """Alembic also announces which database it talks to, each time it looks at one."""
+    return record.getMessage().startswith("Running")

@@ -16,6 +16,7 @@ from honcho.manager import Manager
 from app.cli.setup import found_first
 from app.config import ROOT, Settings
 from app.extensions import db
+from app.services import auth
 
 READY_SECONDS = 60
 POLL_SECONDS = 0.2
@@ -29,12 +30,13 @@ def up_command() -> None:
     settings: Settings = current_app.config["SETTINGS"]
     upgrade()
     found_first()
+    login = _login(settings)
     db.engine.dispose()
     manager = Manager()
     for name, command in _processes().items():
         manager.add_process(name, shlex.join(command), cwd=str(ROOT))
     stopped = Event()
-    Thread(target=_announce, args=(settings, stopped), daemon=True).start()
+    Thread(target=_announce, args=(settings, login, stopped), daemon=True).start()
     manager.loop()
     stopped.set()
     # Ended by Ctrl-C is how it is meant to end.
@@ -46,17 +48,21 @@ def _processes() -> dict[str, list[str]]:
     return {"web": [str(gunicorn), "wsgi:app"], "scheduler": [sys.executable, "-m", "app.worker"]}
 
 
-def _announce(settings: Settings, stopped: Event) -> None:
-    """Say where and as whom to log in, once the service is ready."""
+def _login(settings: Settings) -> str:
+    """How to log in: with the settings' password as long as it is the admin's."""
+    if auth.find_by_password(email=settings.admin_email, password=settings.admin_password) is None:
+        return "log in with your own e-mail address and password"
+    return f"log in as {settings.admin_email} with the password {settings.admin_password}"
+
+
+def _announce(settings: Settings, login: str, stopped: Event) -> None:
+    """Say where and how to log in, once the service is ready."""
     deadline = time.monotonic() + READY_SECONDS
     while not _is_ready(settings) and time.monotonic() < deadline:
         if stopped.wait(POLL_SECONDS):
             return
     host = WILDCARDS.get(settings.host, settings.host)
-    click.echo(
-        f"\nPillarbox is at http://{host}:{settings.port}/docs "
-        f"- log in as {settings.admin_email} with the password {settings.admin_password}\n"
-    )
+    click.echo(f"\nPillarbox is at http://{host}:{settings.port}/docs - {login}\n")
 
 
 def _is_ready(settings: Settings) -> bool:
