@@ -44,6 +44,8 @@ class Attempt:
     messages: int | None = None
     goodbye: str | None = None
     """What the server said when it ended the session by itself (IMAP BYE)."""
+    last_line: bytes = field(default=b"", repr=False)
+    """What the server said last, raw: to be cleaned before it is kept anywhere."""
     is_mailbox_open: bool = False
     duration: float | None = None
     """Seconds from the start of the check to its verdict."""
@@ -71,8 +73,7 @@ class Attempt:
             self.greeting = self.clean(said)
 
     def record_capabilities(self, names: Iterable[str]) -> None:
-        kept = list(names)[:MAX_CAPABILITIES]
-        self.capabilities = [self.clean(name, MAX_CAPABILITY_LENGTH) for name in kept]
+        self.capabilities = [self.clean(name, MAX_CAPABILITY_LENGTH) for name in names][:MAX_CAPABILITIES]
 
     def hang_up(self) -> None:
         """Close the connection, however far it got. May be called twice."""

@@ -62,8 +62,11 @@ def refused(attempt: Attempt, said: bytes | str, what: str, otherwise: ErrorCode
     return CheckError(code_of(text, otherwise), f"The server refused {what}: {text or 'it gave no reason'}")
 
 
-def unintelligible(attempt: Attempt, error: Exception) -> CheckError:
-    """imaplib or poplib could not make sense of an answer; their words may quote it, so they are cleaned."""
-    said = error.args[0] if error.args and isinstance(error.args[0], bytes | str) else ""
-    words = attempt.clean(said) or attempt.greeting or "it is empty"
+def unintelligible(attempt: Attempt, said: bytes | str) -> CheckError:
+    """An answer that imaplib or poplib could not make sense of.
+
+    It is quoted from the server, never from their exceptions: those may hold it as a repr, in which a
+    secret would be spelled so that nobody recognises it.
+    """
+    words = attempt.clean(said) or "it makes no sense"
     return CheckError(ErrorCode.PROTOCOL_ERROR, f"The server's answer was not understood: {words}")

@@ -17,6 +17,7 @@ from app.checkers.sockets import Connection
 from app.checkers.tls import TlsUpgrade
 from app.domain.enums import ErrorCode, Phase
 
+MAX_CAPABILITY_LINE = 8_000
 Answer = tuple[str, list[Any]]
 _BARE_STATUS = re.compile(rb"\S+ (OK|NO|BAD)")
 _TAGGED = re.compile(rb"[^*+ ]\S* (?P<status>[A-Za-z]+) ?(?P<text>.*)", re.DOTALL)
@@ -38,10 +39,10 @@ def _explained(attempt: Attempt) -> Iterator[None]:
         if failure.code is ErrorCode.CONNECTION_CLOSED and attempt.goodbye is not None:
             raise _dismissed(attempt, attempt.goodbye) from None
         raise
-    except (imaplib.IMAP4.error, ValueError, IndexError) as error:
+    except (imaplib.IMAP4.error, ValueError, IndexError):
         if attempt.goodbye is not None:
             raise _dismissed(attempt, attempt.goodbye) from None
-        raise unintelligible(attempt, error) from None
+        raise unintelligible(attempt, attempt.last_line) from None
 
 
 def _dismissed(attempt: Attempt, said: str) -> CheckError:
@@ -59,7 +60,6 @@ class ImapSession(imaplib.IMAP4):
     def __init__(self, connection: Connection, attempt: Attempt) -> None:
         self._connection = connection
         self._attempt = attempt
-        self._last_line = b""
         attempt.enter(Phase.GREETING)
         super().__init__()
         self._record_capabilities()
@@ -143,14 +143,16 @@ class ImapSession(imaplib.IMAP4):
         """imaplib keeps the last lines for debugging, and the password is in one of them: keep none."""
 
     def _note(self, line: bytes) -> None:
-        self._last_line = line
+        self._attempt.last_line = line
         self._attempt.record_greeting(line.removeprefix(b"* "))
         goodbye = _GOODBYE.fullmatch(line)
         if goodbye and self._attempt.phase is not Phase.LOGOUT:
             self._attempt.goodbye = self._attempt.clean(goodbye["text"])
 
     def _record_capabilities(self) -> None:
-        self._attempt.record_capabilities(self.capabilities)
+        # Cleaned as one text first: a secret with blanks in it would come apart into harmless words.
+        line = self._attempt.clean(" ".join(self.capabilities), MAX_CAPABILITY_LINE)
+        self._attempt.record_capabilities(line.split())
 
     def _login(self, user: str, password: str) -> Answer:
         # Bytes pass through xatom as they are; imaplib's own login knows ASCII alone and quotes no user.
@@ -178,7 +180,7 @@ class ImapSession(imaplib.IMAP4):
         return answers
 
     def _answer(self) -> tuple[str, bytes]:
-        found = _TAGGED.fullmatch(self._last_line)
+        found = _TAGGED.fullmatch(self._attempt.last_line)
         return (found["status"].decode(), found["text"]) if found else ("", b"")
 
     def _refused(self, what: str, otherwise: ErrorCode) -> CheckError:

@@ -21,8 +21,10 @@ def check_pop3(attempt: Attempt) -> None:
     """Climb the ladder of one POP3 mailbox; evidence goes to the attempt. Raises CheckError."""
     try:
         climb(attempt, Pop3Session)
-    except (poplib.error_proto, ValueError, IndexError) as error:
-        raise unintelligible(attempt, error) from None
+    except poplib.error_proto as error:
+        raise unintelligible(attempt, error.args[0]) from None
+    except (ValueError, IndexError):
+        raise unintelligible(attempt, "") from None
 
 
 class Pop3Session(poplib.POP3):
@@ -91,7 +93,7 @@ class Pop3Session(poplib.POP3):
             said = error.__context__ or error
             if _is_refusal(said):
                 return {}
-            raise unintelligible(self._attempt, cast("Exception", said)) from None
+            raise unintelligible(self._attempt, said.args[0]) from None
 
     @contextmanager
     def _refusals(self, what: str, otherwise: ErrorCode) -> Iterator[None]:

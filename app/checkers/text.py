@@ -25,7 +25,7 @@ class Cleaner:
     def __init__(self, target: CheckTarget) -> None:
         # The longest first: a short secret must not break up a longer one that contains it.
         forms = sorted(_forms(target), key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, forms))) if forms else None
+        self._secrets = re.compile("|".join(map(_pattern, forms)), re.IGNORECASE) if forms else None
 
     def __call__(self, said: bytes | str, max_length: int = MAX_LENGTH) -> str:
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
@@ -33,6 +33,11 @@ class Cleaner:
             text = self._secrets.sub(MASK, text)
         text = _UNPRINTABLE.sub("\ufffd", text.strip())
         return text if len(text) <= max_length else text[: max_length - 1] + CUT
+
+
+def _pattern(secret: str) -> str:
+    """Matches in any case and with any blanks: imaplib and poplib change both in what they pass on."""
+    return re.sub(r"(\\ )+", r"\\s+", re.escape(secret))
 
 
 def _forms(target: CheckTarget) -> set[str]:
