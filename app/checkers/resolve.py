@@ -18,6 +18,7 @@ MAX_THREADS = 64
 MAX_WAITING = 1_000
 """Names; past it a lookup fails at once instead of joining a queue that cannot be worked off in time."""
 MAX_ADDRESSES = 8
+THREAD_NAME = "name-lookup"
 
 
 def lookup(name: str) -> list[str]:
@@ -44,16 +45,17 @@ class Resolver:
                 return self._running[name]
             if len(self._waiting) >= self._max_waiting:
                 raise CheckError(ErrorCode.DNS_FAILURE, "Too many name lookups are waiting for an answer.")
+            self._start_thread()
             future: Future[list[str]] = Future()
             self._running[name] = future
             self._waiting.append(name)
-            self._start_thread()
             return future
 
     def _start_thread(self) -> None:
+        """Called with the lock held, so that the thread finds the name that it is started for."""
         if self._threads < self._max_threads:
+            threading.Thread(target=self._work, name=THREAD_NAME, daemon=True).start()
             self._threads += 1
-            threading.Thread(target=self._work, name="name-lookup", daemon=True).start()
 
     def _work(self) -> None:
         while (name := self._next()) is not None:

@@ -8,8 +8,9 @@ from typing import cast
 from app.checkers.attempt import Attempt, TlsSeen
 from app.checkers.failure import CheckError
 from app.checkers.sockets import GuardedSocket, GuardedTlsSocket, closed, is_lost
+from app.checkers.text import has_control_characters
 from app.domain.enums import ErrorCode, Phase
-from app.domain.target import TlsPolicy
+from app.domain.target import CheckTarget, TlsPolicy
 
 MAX_CONTEXTS = 64
 _MAKING = threading.Lock()
@@ -86,7 +87,7 @@ def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
     """Do the handshake and record what came of it. Raises CheckError."""
     attempt.enter(Phase.TLS)
     target = attempt.target
-    name = target.tls_servername or target.hostname
+    name = _server_name(target)
     sock.settimeout(attempt.limits.remaining())
     try:
         # The socket's timeout holds for the handshake as a whole.
@@ -95,12 +96,22 @@ def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
         raise _certificate_failure(error, name, attempt) from None
     except OSError as error:
         raise _handshake_failure(error, attempt) from None
-    except ValueError:
-        raise CheckError(ErrorCode.TLS_FAILURE, f"{attempt.clean(name)!r} is no TLS server name.") from None
     attempt.connection = secured
     secured.limits = attempt.limits
     attempt.tls = _seen(secured, is_verified=target.tls.verify)
     return secured
+
+
+def _server_name(target: CheckTarget) -> str:
+    """The name to ask for and to verify. Checked first, because ssl leaks the socket over a bad one."""
+    name = target.tls_servername or target.hostname
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise CheckError(ErrorCode.TLS_FAILURE, "The TLS server name given is no host name.") from None
+    if has_control_characters(name):
+        raise CheckError(ErrorCode.TLS_FAILURE, "The TLS server name given contains control characters.")
+    return name
 
 
 def _context(policy: TlsPolicy) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ default scripts; a test names the rungs where its server differs.
 """
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -98,9 +99,12 @@ class Conversation:
             raise HungUpError
         return data
 
-    def start_tls(self, kind: str) -> None:
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        # In two steps, because a socket within wrap_socket is out of reach for the one who stops us.
+        secured = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
+        self.sock = secured
         try:
-            self.sock = server_context(kind).wrap_socket(self.sock, server_side=True)
+            secured.do_handshake()
         except OSError:
             raise HungUpError from None
         self.is_secured = True
@@ -195,4 +199,4 @@ def _merged(default: Script, own: Script) -> dict[str, Step]:
 
 def start_tls(conversation: Conversation) -> None:
     """Do the server's part of the handshake, with the certificate that the server was given."""
-    conversation.start_tls(conversation.server.certificate)
+    conversation.start_tls(server_context(conversation.server.certificate))

@@ -95,17 +95,25 @@ def stranger() -> Authority:
     return Authority("Unknown authority")
 
 
-@cache
 def server_certificate(kind: str = "good") -> Certificate:
     """One of KINDS, for localhost and 127.0.0.1 unless the name is what is wrong with it."""
+    return _issued(kind)
+
+
+def server_context(kind: str = "good") -> ssl.SSLContext:
+    return _loaded(kind)
+
+
+@cache
+def _issued(kind: str) -> Certificate:
     signer = stranger() if kind == "untrusted" else authority()
     names = ("elsewhere.example",) if kind == "wrong_name" else NAMES
     return signer.issue(names, _VALIDITY.get(kind, _DEFAULT_VALIDITY))
 
 
 @cache
-def server_context(kind: str = "good") -> ssl.SSLContext:
-    return server_certificate(kind).server_context()
+def _loaded(kind: str) -> ssl.SSLContext:
+    return _issued(kind).server_context()
 
 
 def _distinguished(name: str) -> x509.Name:

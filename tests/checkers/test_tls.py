@@ -1,0 +1,140 @@
+"""Contexts made once, and what is read from certificates."""
+
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.checkers import tls
+from app.checkers.certificate import days_until, describe_certificate
+from app.checkers.text import Cleaner
+from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security, WarningCode
+from app.domain.target import TlsPolicy
+from tests.checkers.faking import check, target_at
+from tests.parts.certificates import authority, server_certificate
+
+IMAP = Protocol.IMAP
+every_protocol = pytest.mark.parametrize("protocol", Protocol)
+CLEAN = Cleaner(target_at(1))
+
+
+def test_context_is_made_once_per_policy_and_shared_by_threads() -> None:
+    policies = [TlsPolicy(), TlsPolicy(verify=False), TlsPolicy(ca=authority().pem)] * 8
+    with ThreadPoolExecutor(8) as pool:
+        contexts = list(pool.map(tls.context_for, policies))
+    assert len({id(context) for context in contexts}) == 3
+    assert contexts[0].verify_mode is ssl.CERT_REQUIRED
+    assert contexts[0].check_hostname
+
+
+def test_cache_of_contexts_is_bounded() -> None:
+    assert tls._make_context.cache_info().maxsize == tls.MAX_CONTEXTS
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("TLSv1.2", ssl.TLSVersion.TLSv1_2), ("TLSv1.3", ssl.TLSVersion.TLSv1_3)]
+)
+def test_minimum_version_is_set(text: str, version: ssl.TLSVersion) -> None:
+    assert tls.context_for(TlsPolicy(minimum_version=text)).minimum_version is version
+
+
+def test_server_below_the_minimum_version_is_a_tls_failure() -> None:
+    old = server_certificate().server_context()
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    policy = TlsPolicy(ca=authority().pem, minimum_version="TLSv1.3")
+    outcome, _ = check(
+        IMAP, {"tls": lambda conversation: conversation.start_tls(old)}, Security.TLS, tls=policy
+    )
+    assert (outcome.code, outcome.phase) == (ErrorCode.TLS_FAILURE, Phase.TLS)
+    assert outcome.message == "The TLS handshake failed: tlsv1 alert protocol version."
+
+
+@pytest.mark.parametrize(
+    "ca", ["no PEM at all", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_unreadable_authority_is_a_tls_failure(ca: str) -> None:
+    outcome, server = check(IMAP, security=Security.TLS, tls=TlsPolicy(ca=ca))
+    assert (outcome.code, outcome.phase) == (ErrorCode.TLS_FAILURE, Phase.TLS)
+    assert outcome.message == "The authority certificates (`ca`) given are not readable as PEM."
+    assert server.lines == []
+
+
+@pytest.mark.parametrize("name", [".leading.example", "x" * 300, "nul\0.example"])
+def test_impossible_server_name_is_a_tls_failure(name: str) -> None:
+    outcome, _ = check(IMAP, security=Security.TLS, tls_servername=name)
+    assert (outcome.code, outcome.phase) == (ErrorCode.TLS_FAILURE, Phase.TLS)
+
+
+def test_certificate_itself_may_be_given_as_the_authority() -> None:
+    own = TlsPolicy(ca=server_certificate().pem)
+    outcome, _ = check(IMAP, security=Security.TLS, tls=own)
+    assert outcome.status is CheckStatus.SUCCESS
+
+
+@every_protocol
+@pytest.mark.parametrize(
+    ("warning_days", "status"),
+    [
+        (0, CheckStatus.SUCCESS),
+        (364, CheckStatus.SUCCESS),
+        (365, CheckStatus.WARNING),
+        (400, CheckStatus.WARNING),
+    ],
+)
+def test_certificate_near_its_end_is_a_warning(
+    protocol: Protocol, warning_days: int, status: CheckStatus
+) -> None:
+    outcome, _ = check(protocol, security=Security.TLS, certificate_warning_days=warning_days)
+    assert outcome.status is status
+    if status is CheckStatus.WARNING:
+        assert outcome.code is WarningCode.CERTIFICATE_EXPIRING
+        assert outcome.warning_message == "The server's certificate expires in 364 days."
+        assert outcome.diagnostics["errorCode"] == "certificate_expiring"
+        assert outcome.diagnostics["phase"] is None
+
+
+def test_expired_certificate_without_verification_is_a_warning() -> None:
+    outcome, _ = check(IMAP, security=Security.TLS, certificate="expired", tls=TlsPolicy(verify=False))
+    assert (outcome.status, outcome.message) == (
+        CheckStatus.WARNING,
+        "The server's certificate has expired.",
+    )
+
+
+def test_slow_answer_is_a_second_warning() -> None:
+    outcome, _ = check(IMAP, security=Security.TLS, certificate_warning_days=400, response_time_warning_ms=0)
+    assert outcome.code is WarningCode.CERTIFICATE_EXPIRING
+    assert outcome.diagnostics["warnings"] == ["certificate_expiring", "slow_response"]
+    assert outcome.message is not None
+    assert outcome.message.endswith(f"The check took {outcome.duration_ms} ms, more than 0 ms.")
+
+
+def test_quick_answer_is_no_warning() -> None:
+    outcome, _ = check(IMAP, response_time_warning_ms=5000)
+    assert (outcome.status, outcome.diagnostics["warnings"]) == (CheckStatus.SUCCESS, [])
+
+
+def test_days_are_rounded_down() -> None:
+    now = datetime.now(UTC)
+    assert days_until(now + timedelta(hours=23)) == 0
+    assert days_until(now + timedelta(days=2, hours=1)) == 2
+    assert days_until(now - timedelta(seconds=1)) == -1
+
+
+def test_certificate_is_described_as_the_contract_has_it() -> None:
+    der = ssl.PEM_cert_to_DER_cert(server_certificate().pem)
+    described = describe_certificate(der, CLEAN)
+    assert list(described) == [
+        "subject", "issuer", "notBefore", "notAfter", "daysRemaining", "fingerprintSha256",
+    ]  # fmt: skip
+    assert described["notAfter"].endswith("000Z")
+    assert len(described["fingerprintSha256"]) == 64
+
+
+def test_unreadable_part_of_a_certificate_is_left_out() -> None:
+    der = ssl.PEM_cert_to_DER_cert(server_certificate().pem)
+    name = bytes.fromhex("0c09") + b"localhost"
+    broken = der.replace(name, bytes.fromhex("0c09") + b"\xff\xff\xffalhost")
+    assert "subject" not in describe_certificate(broken, CLEAN)
+    assert "notAfter" in describe_certificate(broken, CLEAN)
