@@ -5,7 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm.attributes import flag_modified
 
+from app.domain.json_value import is_same
 from app.errors import INVALID_CUSTOMER, ConflictError, InvalidError, NotFoundError
 from app.extensions import db
 from app.models import Customer, Monitor
@@ -66,9 +68,10 @@ def create(actor: Actor, *, now: datetime, organization_id: int | None = None, *
 def update(actor: Actor, identifier: str, *, now: datetime, **fields: Any) -> Customer:
     """Set the keys that are given. Monitors follow at once when the allowed countries change."""
     customer = get(actor, identifier)
-    changed = {name: value for name, value in fields.items() if getattr(customer, name) != value}
+    changed = {name: value for name, value in fields.items() if not is_same(getattr(customer, name), value)}
     for name, value in changed.items():
         setattr(customer, name, value)
+        flag_modified(customer, name)  # SQLAlchemy, too, would take `true` in custom fields for `1`
     if changed:
         customer.updated_at = now
     if "allowed_check_country_codes" in changed:

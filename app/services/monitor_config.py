@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.crypto import Vault
+from app.domain.json_value import canonical, is_same
 from app.domain.secrets import TLS_KEYS, MaskError, has_secrets, kept_secrets, mask, unmask
 from app.errors import InvalidError
 from app.models import Monitor
@@ -53,8 +54,8 @@ def chosen_config(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[st
     Raises InvalidError when both differ and are not the same, or when a mask stands for nothing.
     """
     wanted = [_with_secrets(sent[name] or {}, stored) for name in ALIASES if name in sent]
-    changed = [config for config in wanted if _canonical(config) != _canonical(stored)]
-    if len({_canonical(config) for config in changed}) > 1:
+    changed = [config for config in wanted if not is_same(config, stored)]
+    if len({canonical(config) for config in changed}) > 1:
         raise InvalidError(
             message="config and imapPopConfig are the same thing, and two different values were sent.",
             faults={"config": ["differs from imapPopConfig"]},
@@ -89,7 +90,3 @@ def _with_secrets(config: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[
             message=f"{error.path} is the mask, and no secret is stored that it could stand for.",
             faults={error.path: ["is the mask of a secret, and none is stored"]},
         ) from None
-
-
-def _canonical(config: Mapping[str, Any]) -> str:
-    return json.dumps(config, sort_keys=True)

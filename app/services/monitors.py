@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import contains_eager, selectinload
 
 from app.domain.enums import Health, MonitorStatus, Protocol
+from app.domain.json_value import is_same
 from app.domain.target import CheckTarget, target_from_config
 from app.errors import InvalidError, NotFoundError, TooManyError, UnavailableError
 from app.extensions import db
@@ -182,7 +183,7 @@ def _config_columns(store: ConfigStore, monitor: Monitor, fields: dict[str, Any]
     if store.mask_all:
         is_moved = any(fields.get(name, now) != now for name, now in _place(monitor).items())
         require_secrets_again(fields, stored, stored if wanted is None else wanted, is_moved=is_moved)
-    if wanted is None or wanted == stored:
+    if wanted is None or is_same(wanted, stored):
         return {}
     return {
         "config_encrypted": store.seal(monitor.public_id, wanted),
