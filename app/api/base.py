@@ -18,6 +18,13 @@ from app.errors import INVALID_BODY, INVALID_QUERY, InvalidError
 from app.services import access
 from app.services.access import Action
 
+EVERYWHERE = ("429 Too Many Requests", "500 Internal Server Error")
+LOCATION_FAILURES = {
+    "json": (f"400 {INVALID_BODY}", "413 Request Entity Too Large", "415 Unsupported Media Type"),
+    "query": (f"400 {INVALID_QUERY}",),
+}
+"""Failures that come with reading a part of the request."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -61,11 +68,13 @@ class PageArgsSchema(Schema):
     per_page = Whole(1, MAX_PER_PAGE, is_text=True, load_default=50)
 
 
-EVERYWHERE = ("429 Too Many Requests", "500 Internal Server Error")
-LOCATION_FAILURES = {
-    "json": (f"400 {INVALID_BODY}", "413 Request Entity Too Large", "415 Unsupported Media Type"),
-    "query": (f"400 {INVALID_QUERY}",),
-}
+class PageSchema(Schema):
+    """The envelope of every list; a subclass says what its items are."""
+
+    items = fields.List(fields.Raw(), required=True)
+    total = fields.Integer(required=True, metadata={"description": "Of all pages."})
+    page = fields.Integer(required=True)
+    per_page = fields.Integer(required=True)
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc] # flask-smorest ships no types

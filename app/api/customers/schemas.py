@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from app.api.base import BodySchema, PageArgsSchema, Schema
+from app.api.base import BodySchema, PageArgsSchema, PageSchema, Schema
 from app.api.fields import Choice, CountryCodes, Email, Instant, JsonObject, Phone, Text, Whole
 from app.domain.enums import CustomerStatus
 
@@ -65,11 +65,8 @@ class CustomerSchema(EmbeddedCustomerSchema):
     alert_reminder_minutes = fields.Integer(required=True, allow_none=True)
 
 
-class CustomerPageSchema(Schema):
+class CustomerPageSchema(PageSchema):
     items = fields.List(fields.Nested(CustomerSchema), required=True)
-    total = fields.Integer(required=True)
-    page = fields.Integer(required=True)
-    per_page = fields.Integer(required=True)
 
 
 class CustomerQueryArgsSchema(PageArgsSchema):

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.api.base import BodySchema, PageArgsSchema, Schema
+from app.api.base import BodySchema, PageArgsSchema, PageSchema, Schema
 from app.api.customers.schemas import EmbeddedCustomerSchema
 from app.api.fields import (
     CUSTOMER_FAULT,
@@ -113,11 +113,8 @@ class MonitorItemSchema(MonitorSchema):
     customer_name = fields.String(required=True)
 
 
-class MonitorPageSchema(Schema):
+class MonitorPageSchema(PageSchema):
     items = fields.List(fields.Nested(MonitorItemSchema), required=True)
-    total = fields.Integer(required=True)
-    page = fields.Integer(required=True)
-    per_page = fields.Integer(required=True)
 
 
 class MonitorQueryArgsSchema(PageArgsSchema):
