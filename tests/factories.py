@@ -9,9 +9,18 @@ from argon2 import PasswordHasher
 from flask import current_app
 
 from app.clock import utcnow
-from app.domain.enums import MonitorStatus, Protocol, Role
+from app.domain.enums import CheckStatus, MonitorStatus, Protocol, Role
 from app.extensions import db
-from app.models import Customer, Location, Monitor, Organization, Session, User, UserCustomer
+from app.models import (
+    CheckResult,
+    Customer,
+    Location,
+    Monitor,
+    Organization,
+    Session,
+    User,
+    UserCustomer,
+)
 from app.services import schedules
 from app.services.auth import SESSION_LIFE
 
@@ -96,6 +105,30 @@ class Factory:
         schedules.sync(monitor, utcnow())
         db.session.commit()
         return monitor
+
+    def result(
+        self,
+        monitor: Monitor,
+        location: Location,
+        status: CheckStatus = CheckStatus.SUCCESS,
+        checked_at: datetime | None = None,
+        error_message: str | None = None,
+    ) -> CheckResult:
+        """A stored result, which the monitor's schedule row there knows of."""
+        schedules.sync(monitor, utcnow(), is_due=False)
+        row = next(row for row in monitor.schedules if row.location_id == location.id)
+        row.last_checked_at = checked_at or utcnow()
+        row.last_status, row.last_error_message = status, error_message
+        result = CheckResult(
+            monitor_id=monitor.id,
+            location_id=location.id,
+            checked_at=row.last_checked_at,
+            status=status,
+            error_message=error_message,
+            timing_ms=12,
+            diagnostics={"attempts": 1},
+        )
+        return self._commit(result)
 
     def _add(self, model: Any, **columns: Any) -> Any:
         now = utcnow()

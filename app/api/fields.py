@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -104,7 +105,9 @@ class Number(fields.Float):
         super().__init__(validate=limits, **kwargs)
 
     def _validated(self, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        # Compared before it is converted: an integer may be larger than any float, and NaN is not smaller.
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not abs(value) <= sys.float_info.max:
             raise self.make_error("invalid")
         return float(value)
 
