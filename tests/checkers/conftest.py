@@ -3,9 +3,6 @@
 import pytest
 
 import app.checkers
-from tests.parts.dovecot import dovecot
-
-__all__ = ["dovecot"]
 
 
 @pytest.fixture(autouse=True)

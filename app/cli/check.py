@@ -1,0 +1,179 @@
+"""`flask check`: one check by hand, with the exit codes of monitoring plugins."""
+
+import json
+import os
+from typing import Any, BinaryIO
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from app import checkers
+from app.config import Settings
+from app.domain.enums import CheckStatus, Phase, Protocol, Security
+from app.domain.hostname import HostnameError, normalise_hostname
+from app.domain.outcome import CheckOutcome
+from app.domain.target import DEFAULT_MAILBOX, CheckTarget, TlsPolicy
+
+EXIT_CODES = {CheckStatus.SUCCESS: 0, CheckStatus.WARNING: 1, CheckStatus.ERROR: 2}
+USAGE_EXIT_CODE = 3
+"""Click's own is 2, which monitoring systems read as "critical"; 3 is "unknown" to them."""
+DEFAULT_TIMEOUT_SECONDS = 30.0
+MAX_TIMEOUT_SECONDS = 60.0
+
+
+class WrongUsageError(click.UsageError):
+    exit_code = USAGE_EXIT_CODE
+
+
+class PluginCommand(click.Command):
+    """A command whose usage errors end with 3, also as part of a group that knows nothing of this."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise WrongUsageError(error.format_message(), error.ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            raise WrongUsageError(error.format_message(), error.ctx) from None
+
+
+@click.command("check", cls=PluginCommand)
+@click.argument("host")
+@click.option("--protocol", type=click.Choice([protocol.value for protocol in Protocol]), default="imap")
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: 993 or 143 (IMAP), 995 or 110 (POP3).")
+@click.option("--tls", is_flag=True, help="TLS from the first byte.")
+@click.option("--starttls", is_flag=True, help="Require the upgrade to TLS on the plain port.")
+@click.option("--user", help="Without one, the check ends after greeting and capabilities.")
+@click.option(
+    "--password-file", type=click.File("rb"), help="File with the password; `-` reads it from stdin."
+)
+@click.option("--password-env", metavar="NAME", help="Environment variable with the password.")
+@click.option("--insecure", is_flag=True, help="Do not verify the certificate.")
+@click.option(
+    "--ca-file", type=click.File("rb"), help="PEM file to trust instead of the system's authorities."
+)
+@click.option("--mailbox", default=DEFAULT_MAILBOX, show_default=True, help="IMAP folder to open.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, MAX_TIMEOUT_SECONDS, min_open=True),
+    default=DEFAULT_TIMEOUT_SECONDS,
+    show_default=True,
+    help="Seconds for the whole check.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as the API has it.")
+@click.pass_context
+@with_appcontext
+def check_command(ctx: click.Context, /, timeout: float, as_json: bool, **options: Any) -> None:
+    """Check one mailbox at HOST and say how far it went.
+
+    Ends with 0 on success, 1 on a warning, 2 on an error and 3 when it was called the wrong way.
+    """
+    settings: Settings = current_app.config["SETTINGS"]
+    target = _target(**options)
+    outcome = checkers.run(target, timeout, settings.target_guard)
+    click.echo(_as_json(outcome) if as_json else "\n".join(_ladder(target, outcome)))
+    ctx.exit(EXIT_CODES[outcome.status])
+
+
+def _target(
+    *,
+    host: str,
+    protocol: str,
+    port: int | None,
+    tls: bool,
+    starttls: bool,
+    user: str | None,
+    password_file: BinaryIO | None,
+    password_env: str | None,
+    insecure: bool,
+    ca_file: BinaryIO | None,
+    mailbox: str,
+) -> CheckTarget:
+    return CheckTarget(
+        hostname=_hostname(host),
+        protocol=Protocol(protocol),
+        port=port,
+        security=_security(tls=tls, starttls=starttls),
+        tls=TlsPolicy(verify=not insecure, ca=_text(ca_file, "--ca-file") if ca_file else None),
+        user=user,
+        password=_password(user, password_file, password_env),
+        mailbox=mailbox,
+    )
+
+
+def _hostname(host: str) -> str:
+    try:
+        return normalise_hostname(host)
+    except HostnameError:
+        raise click.UsageError(f"{host!r} is no host name: no scheme, no path, no port.") from None
+
+
+def _security(*, tls: bool, starttls: bool) -> Security:
+    if tls and starttls:
+        raise click.UsageError("--tls and --starttls exclude each other.")
+    if tls:
+        return Security.TLS
+    return Security.STARTTLS if starttls else Security.PLAIN
+
+
+def _password(user: str | None, file: BinaryIO | None, variable: str | None) -> str | None:
+    """The password never comes as an argument: every user of the machine can read those."""
+    if file and variable:
+        raise click.UsageError("--password-file and --password-env exclude each other.")
+    if (user is None) != (file is None and variable is None):
+        raise click.UsageError("--user needs --password-file or --password-env, and they need --user.")
+    if file:
+        return _text(file, "--password-file").removesuffix("\n").removesuffix("\r")
+    if variable and variable not in os.environ:
+        raise click.UsageError(f"The environment has no variable {variable!r}.")
+    return os.environ[variable] if variable else None
+
+
+def _text(file: BinaryIO, option: str) -> str:
+    try:
+        return file.read().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        # The error would quote what it could not decode.
+        raise click.UsageError(f"The file of {option} cannot be read as UTF-8 text.") from None
+
+
+def _as_json(outcome: CheckOutcome) -> str:
+    result = {
+        "status": outcome.status.value,
+        "errorMessage": outcome.error_message,
+        "warningMessage": outcome.warning_message,
+        "timingImapPop": outcome.duration_ms,
+        "diagnostics": outcome.diagnostics,
+    }
+    return json.dumps(result, indent=2, ensure_ascii=False)
+
+
+def _ladder(target: CheckTarget, outcome: CheckOutcome) -> list[str]:
+    """One line per rung with its milliseconds and what was found there, then the verdict."""
+    timings: dict[str, int] = outcome.diagnostics["timings"]
+    found = _findings(outcome.diagnostics)
+    rungs = [f"  {rung:<10} {ms:>6} ms  {found.get(rung, '')}".rstrip() for rung, ms in timings.items()]
+    title = f"{target.protocol} {target.hostname} port {target.effective_port} ({target.security})"
+    return [title, *rungs, _verdict(outcome)]
+
+
+def _findings(diagnostics: dict[str, Any]) -> dict[str, str]:
+    tls, mailbox = diagnostics.get("tls", {}), diagnostics.get("mailbox", {})
+    certificate = tls.get("certificate", {})
+    return {
+        Phase.CONNECT: diagnostics.get("address", ""),
+        Phase.TLS: f"{tls['version']}, certificate until {certificate.get('notAfter')}" if tls else "",
+        Phase.GREETING: diagnostics.get("server", {}).get("greeting", ""),
+        Phase.MAILBOX: f"{mailbox['name']}: {mailbox['messages']} messages" if mailbox else "",
+    }
+
+
+def _verdict(outcome: CheckOutcome) -> str:
+    reason = f": {outcome.code}: {outcome.message}" if outcome.code else ""
+    where = f" at {outcome.phase}" if outcome.phase else ""
+    return f"{outcome.status.upper()} in {outcome.duration_ms} ms{where}{reason}"
