@@ -139,6 +139,8 @@ def trigger(schedule_ids: list[int], now: datetime, *, pause_ms: int) -> bool:
             or_(
                 MonitorSchedule.triggered_at_ms.is_(None),
                 MonitorSchedule.triggered_at_ms <= now_ms - pause_ms,
+                # Of a time that the clock showed before it was set back.
+                MonitorSchedule.triggered_at_ms > now_ms + pause_ms,
             )
         )
         .values(triggered_at_ms=now_ms, next_check_at_ms=now_ms)

@@ -278,6 +278,12 @@ def test_a_trigger_within_the_pause_is_refused(make: Factory, location: Location
     assert schedules.trigger(ids, NOW + timedelta(seconds=10), pause_ms=10_000)
 
 
+def test_a_trigger_from_the_future_refuses_nothing(make: Factory, location: Location) -> None:
+    monitor = make.monitor()
+    set_row(monitor, triggered_at_ms=NOW_MS + 10_001)
+    assert schedules.trigger([row_of(monitor).id], NOW, pause_ms=10_000)
+
+
 # --- release
 
 

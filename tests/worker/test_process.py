@@ -1,22 +1,29 @@
 """The whole process, with checks of our own making: it starts, drains, and does not wait for ever."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event
 from time import monotonic
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from flask_migrate import upgrade
+from sqlalchemy import make_url, select
 
+from app import create_app
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import MonitorSchedule
 from app.services.schedules import ClaimedCheck
 from app.worker.process import Process
+from tests.conftest import ENVIRON
 from tests.factories import Factory
+from tests.parts import postgres
 from tests.worker.conftest import SUCCESS
 from tests.worker.waiting import until
+
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 
 
 class Gate:
@@ -140,3 +147,36 @@ def test_watching_the_clock_disturbs_nothing(make: Factory, start: Start, result
     process.watch_clock()
     make.monitor()
     until(lambda: results() == 1, seconds=2)
+
+
+def test_an_outage_of_the_database_loses_no_result(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "app.worker.outage")
+    with postgres.new_database() as url:
+        app = create_app({**ENVIRON, "DATABASE_URL": url})
+        with app.app_context():
+            upgrade()
+            Factory().monitor()
+        process = Process(app, gate.check)
+        process.start()
+        until(lambda: gate.started)
+        with outage(url):
+            gate.open.set()
+            until(lambda: "database_away during=record" in caplog.text)
+        assert process._slots.wait_until_all_free(10)
+        assert process.stop()
+        assert "activity_recovered during=record" in caplog.text
+        with app.app_context():
+            assert leases() == {None}
+            assert db.session.scalars(select(MonitorSchedule.last_status)).one() is SUCCESS.status
+        with app.app_context():
+            db.engine.dispose()
+
+
+@contextmanager
+def outage(url: str) -> Iterator[None]:
+    """The server refuses the database to everybody."""
+    name = make_url(url).database
+    postgres._on_server(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    postgres._on_server(TERMINATE.format(name))
+    yield
+    postgres._on_server(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

@@ -16,6 +16,7 @@ from app.worker import jobs, scheduler
 from app.worker.outage import Outage
 from app.worker.scheduler import JOBS, Every, Job
 from tests.factories import Factory
+from tests.worker.waiting import until
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -101,6 +102,7 @@ def test_a_running_scheduler_starts_checks_without_delay() -> None:
     running.start()
     scheduler.add_check(running, lambda _: started.set(), None)  # type: ignore[arg-type] # not looked at
     assert started.wait(2)
+    until(lambda: not running.get_jobs())
     running.shutdown(wait=True)
 
 

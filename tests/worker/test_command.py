@@ -1,0 +1,200 @@
+"""`python -m app.worker` as an operator runs it: another process, real signals, a real mail server."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.clock import to_ms, utcnow
+from app.config import ROOT
+from app.domain.enums import CheckStatus, Protocol, Security
+from app.extensions import db
+from app.models import CheckResult, Monitor, MonitorSchedule
+from app.services import schedules
+from tests.conftest import ENVIRON
+from tests.factories import Factory
+from tests.parts.dovecot import Dovecot
+from tests.worker.waiting import until
+
+SOON = 2.0
+"""Seconds within which a monitor that is new, or triggered, must have been checked."""
+
+
+class Scheduler:
+    """The process and what it logs."""
+
+    def __init__(self, log: Path, **environ: str) -> None:
+        self._log = log
+        settings = {**ENVIRON, "LOG_LEVEL": "INFO", "ALLOW_PRIVATE_TARGETS": "true"}
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app.worker"],
+                cwd=ROOT,
+                env={**os.environ, **settings, **environ},
+                stderr=stderr,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def ready(self) -> "Scheduler":
+        until(lambda: "scheduler_started" in self.log)
+        return self
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+
+Run = Callable[..., Scheduler]
+
+
+@pytest.fixture
+def run(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Run]:
+    """Starts schedulers on the test's database."""
+    started: list[Scheduler] = []
+
+    def build(**environ: str) -> Scheduler:
+        log = tmp_path / f"{len(started)}.log"
+        started.append(Scheduler(log, DATABASE_URL=database_url, **environ))
+        return started[-1]
+
+    yield build
+    for scheduler in started:
+        scheduler.process.kill()
+        scheduler.process.wait()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def watch_dovecot(make: Factory, dovecot: Dovecot, **columns: Any) -> Monitor:
+    return make.monitor(
+        hostname=dovecot.host,
+        port=dovecot.ports[Protocol.IMAP, Security.PLAIN],
+        config={"protocol": "imap", "user": dovecot.user, "password": dovecot.password},
+        **columns,
+    )
+
+
+def watch_silence(make: Factory, port: int, **columns: Any) -> Monitor:
+    return make.monitor(hostname="127.0.0.1", port=port, config={"protocol": "pop3"}, **columns)
+
+
+def rows() -> list[MonitorSchedule]:
+    db.session.rollback()
+    return list(db.session.scalars(select(MonitorSchedule).execution_options(populate_existing=True)))
+
+
+def has_lease() -> bool:
+    return any(row.lease_token for row in rows())
+
+
+def test_a_new_monitor_is_checked_at_once(
+    make: Factory, run: Run, dovecot: Dovecot, results: Callable[[], int]
+) -> None:
+    scheduler = run(LOG_LEVEL="DEBUG").ready()
+    watch_dovecot(make, dovecot)
+    until(results, SOON)
+    assert db.session.scalars(select(CheckResult.status)).one() is CheckStatus.SUCCESS
+    assert dovecot.password not in scheduler.log
+
+
+def test_a_trigger_checks_again_at_once(
+    make: Factory, run: Run, dovecot: Dovecot, results: Callable[[], int]
+) -> None:
+    run().ready()
+    watch_dovecot(make, dovecot)
+    until(results)
+    schedules.trigger([row.id for row in rows()], utcnow(), pause_ms=0)
+    db.session.commit()
+    until(lambda: results() == 2, SOON)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(make: Factory, run: Run, number: signal.Signals) -> None:
+    scheduler = run().ready()
+    assert scheduler.end(number) == 0
+    assert "scheduler_stopping in_flight=0" in scheduler.log
+    assert "scheduler_stopped released=0" in scheduler.log
+
+
+def test_a_check_in_flight_is_finished_before_the_end(
+    make: Factory, run: Run, silent_port: int, results: Callable[[], int]
+) -> None:
+    scheduler = run().ready()
+    watch_silence(make, silent_port, timeout_seconds=1)
+    until(has_lease)
+    assert scheduler.end() == 0
+    assert results() == 1
+    assert not has_lease()
+
+
+def test_a_second_signal_ends_it_at_once(make: Factory, run: Run, silent_port: int) -> None:
+    scheduler = run().ready()
+    watch_silence(make, silent_port, timeout_seconds=60)
+    until(has_lease)
+    scheduler.process.terminate()
+    until(lambda: "scheduler_stopping in_flight=1" in scheduler.log)
+    assert scheduler.end() == -signal.SIGTERM
+
+
+def test_a_killed_scheduler_costs_no_monitor(
+    make: Factory, run: Run, dovecot: Dovecot, silent_port: int, results: Callable[[], int]
+) -> None:
+    scheduler = run().ready()
+    watch_silence(make, silent_port)
+    until(has_lease)
+    scheduler.end(signal.SIGKILL)
+    watch_dovecot(make, dovecot)
+    run().ready()
+    until(results)
+    now_ms = to_ms(utcnow())
+    assert all(row.next_check_at_ms is not None and row.next_check_at_ms > now_ms for row in rows())
+
+
+def test_a_second_scheduler_needs_postgresql(
+    make: Factory, run: Run, dovecot: Dovecot, results: Callable[[], int], database_url: str
+) -> None:
+    first, second = run().ready(), run()
+    if database_url.startswith("sqlite"):
+        assert second.process.wait(10) == 1
+        assert f"a scheduler (pid {first.process.pid}) runs on" in second.log
+        return
+    second.ready()
+    for _ in range(3):
+        watch_dovecot(make, dovecot)
+    until(lambda: results() == 3, SOON)
+    assert [first.end(), second.end()] == [0, 0]
+    assert results() == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("CHECK_THREADS", "many", "CHECK_THREADS: 'many' is not a whole number from 1 to 5000"),
+        (
+            "DATABASE_URL",
+            "sqlite:////nowhere/test.db",
+            "cannot reach the database sqlite:////nowhere/test.db",
+        ),
+    ],
+)
+def test_it_says_in_one_line_why_it_does_not_start(tmp_path: Path, name: str, value: str, line: str) -> None:
+    scheduler = Scheduler(tmp_path / "log", **{"DATABASE_URL": f"sqlite:///{tmp_path}/test.db", name: value})
+    assert scheduler.process.wait(10) == 1
+    assert scheduler.log.startswith(f"The scheduler does not start: {line}")
+    assert scheduler.log.count("\n") == 1
