@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from app.api.auth.schemas import EXAMPLE_LOGIN, LoginSchema, SuccessSchema, TokensSchema, UserSchema
+from app.api.auth import examples
+from app.api.auth.schemas import LoginSchema, SuccessSchema, TokensSchema, UserSchema
 from app.api.auth.tokens import token_pair
 from app.api.base import Blueprint
 from app.api.context import current_actor, now, token_ids
@@ -16,8 +17,8 @@ blp = Blueprint("Sessions", __name__, url_prefix="/api/auth", description="Log i
 
 @blp.route("/login", methods=["POST"])
 @blp.public()
-@blp.arguments(LoginSchema, example=EXAMPLE_LOGIN)
-@blp.response(200, TokensSchema)
+@blp.arguments(LoginSchema, example=examples.LOGIN)
+@blp.response(200, TokensSchema, example=examples.TOKENS)
 @blp.fails("401 Unauthorized")
 def log_in(body: dict[str, Any]) -> dict[str, Any]:
     """Log in with an e-mail address and a password"""
@@ -28,7 +29,7 @@ def log_in(body: dict[str, Any]) -> dict[str, Any]:
 
 @blp.route("/refresh", methods=["POST"])
 @blp.doc(security=[{"refreshToken": []}])
-@blp.response(200, TokensSchema)
+@blp.response(200, TokensSchema, example=examples.TOKENS)
 @blp.fails("401 Unauthorized")
 def refresh() -> dict[str, Any]:
     """Exchange the refresh token, sent as Bearer, for a new pair; the old one is spent"""
@@ -53,7 +54,7 @@ def log_out() -> dict[str, bool]:
 
 @blp.route("/me")
 @blp.allow(Action.READ)
-@blp.response(200, UserSchema)
+@blp.response(200, UserSchema, example=examples.USER)
 def get_me() -> Any:
     """Tell who is logged in"""
     return auth.user_of(current_actor())

@@ -6,8 +6,6 @@ from app.api.base import BodySchema, Schema
 from app.api.fields import Instant, Text
 from app.domain.enums import Role
 
-EXAMPLE_LOGIN = {"email": "admin@example.com", "password": "the one that make run prints"}
-
 
 class LoginSchema(BodySchema):
     email = Text(1, 320, trim=True, required=True)

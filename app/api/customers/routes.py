@@ -5,8 +5,8 @@ from typing import Any
 from app.api.auth.schemas import SuccessSchema
 from app.api.base import Blueprint
 from app.api.context import current_actor, now
+from app.api.customers import examples
 from app.api.customers.schemas import (
-    EXAMPLE_CUSTOMER,
     CustomerCreateSchema,
     CustomerPageSchema,
     CustomerPatchSchema,
@@ -36,7 +36,7 @@ blp = Blueprint("Customers", __name__, url_prefix="/api/customers", description=
 @blp.route("")
 @blp.allow(Action.READ)
 @blp.arguments(CustomerQueryArgsSchema, location="query")
-@blp.response(200, CustomerPageSchema)
+@blp.response(200, CustomerPageSchema, example=examples.PAGE)
 @blp.fails("404 Organization not found")
 def list_customers(query: dict[str, Any]) -> Any:
     """List customers"""
@@ -45,8 +45,8 @@ def list_customers(query: dict[str, Any]) -> Any:
 
 @blp.route("", methods=["POST"])
 @blp.allow(Action.WRITE_CUSTOMER)
-@blp.arguments(CustomerCreateSchema, example=EXAMPLE_CUSTOMER)
-@blp.response(201, CustomerSchema)
+@blp.arguments(CustomerCreateSchema, example=examples.CREATE_REQUEST)
+@blp.response(201, CustomerSchema, example=examples.CUSTOMER)
 @blp.fails("404 Organization not found")
 def create_customer(body: dict[str, Any]) -> Any:
     """Add a customer"""
@@ -57,7 +57,7 @@ def create_customer(body: dict[str, Any]) -> Any:
 
 @blp.route("/<string:customer_id>", **CUSTOMER_PATH)
 @blp.allow(Action.READ)
-@blp.response(200, CustomerSchema)
+@blp.response(200, CustomerSchema, example=examples.CUSTOMER)
 @blp.fails(*UNKNOWN)
 def get_customer(customer_id: str) -> Any:
     """Show a customer"""
@@ -67,7 +67,7 @@ def get_customer(customer_id: str) -> Any:
 @blp.route("/<string:customer_id>", methods=["PATCH"], **CUSTOMER_PATH)
 @blp.allow(Action.WRITE_CUSTOMER)
 @blp.arguments(CustomerPatchSchema, example={"name": "Another name"})
-@blp.response(200, CustomerSchema)
+@blp.response(200, CustomerSchema, example=examples.CUSTOMER)
 @blp.fails(*UNKNOWN)
 def update_customer(body: dict[str, Any], customer_id: str) -> Any:
     """Change the keys that are sent"""

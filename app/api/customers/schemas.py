@@ -6,7 +6,6 @@ from app.api.base import BodySchema, PageArgsSchema, PageSchema, Schema
 from app.api.fields import Choice, CountryCodes, Email, Instant, JsonObject, Phone, Text, Whole
 from app.domain.enums import CustomerStatus
 
-EXAMPLE_CUSTOMER = {"name": "Example Customer", "email": "ops@example.com"}
 MAX_CHECKS = 100
 MAX_REMINDER_MINUTES = 7 * 24 * 60
 _INHERITED = "Null inherits the organization's."

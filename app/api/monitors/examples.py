@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from app.api.customers.examples import EMBEDDED
+
 CREATE_REQUEST: dict[str, Any] = {
     "customerId": "11111111-1111-4111-8111-111111111111",
     "name": "Mailbox Access",
@@ -47,6 +49,23 @@ MONITOR: dict[str, Any] = {
     "imapPopConfig": _CONFIG,
 }
 
+PAGE: dict[str, Any] = {
+    "items": [{**MONITOR, "customerName": EMBEDDED["name"]}],
+    "total": 1,
+    "page": 1,
+    "perPage": 50,
+}
+
+WITH_CUSTOMER: dict[str, Any] = {**MONITOR, "customer": EMBEDDED}
+
+TRIGGERED: dict[str, Any] = {
+    "success": True,
+    "message": "Checks triggered successfully",
+    "imapPopMonitorId": 500,
+    "locationCodes": ["local"],
+    "queueNames": ["imap-pop-monitor-checks-local"],
+}
+
 RESULT: dict[str, Any] = {
     "status": "success",
     "errorMessage": None,
@@ -69,4 +88,16 @@ RESULT: dict[str, Any] = {
         "warnings": [],
         "attempts": 1,
     },
+}
+
+CHECK_HISTORY: dict[str, Any] = {
+    "data": [
+        {
+            **RESULT,
+            "id": "77777777-7777-4777-8777-777777777777",
+            "locationId": 1,
+            "locationName": "Local",
+            "locationCode": "local",
+        }
+    ]
 }

@@ -59,7 +59,7 @@ blp = Blueprint(
 @blp.route("")
 @blp.allow(Action.READ)
 @blp.arguments(MonitorQueryArgsSchema, location="query")
-@blp.response(200, MonitorPageSchema)
+@blp.response(200, MonitorPageSchema, example=examples.PAGE)
 @blp.fails("404 Organization not found")
 def list_imap_pop_monitors(query: dict[str, Any]) -> Any:
     """List IMAP/POP monitors"""
@@ -82,7 +82,7 @@ def create_imap_pop_monitor(body: dict[str, Any]) -> Any:
 
 @blp.route("/<string:public_id>", **MONITOR_PATH)
 @blp.allow(Action.READ)
-@blp.response(200, MonitorWithCustomerSchema)
+@blp.response(200, MonitorWithCustomerSchema, example=examples.WITH_CUSTOMER)
 @blp.fails(*UNKNOWN)
 def get_imap_pop_monitor(public_id: str) -> Any:
     """Show an IMAP/POP monitor"""
@@ -114,7 +114,7 @@ def delete_imap_pop_monitor(public_id: str) -> Any:
 
 @blp.route("/<string:public_id>/trigger-check", methods=["POST"], **MONITOR_PATH)
 @blp.allow(Action.WRITE_MONITOR)
-@blp.response(200, TriggerSchema)
+@blp.response(200, TriggerSchema, example=examples.TRIGGERED)
 @blp.fails(
     *UNKNOWN, "400 Monitor is disabled", f"400 {monitors.NOTHING_ELIGIBLE}", f"503 {monitors.NOTHING_ACTIVE}"
 )
@@ -134,7 +134,7 @@ def trigger_imap_pop_check(public_id: str) -> Any:
 @blp.route("/<string:public_id>/check-history", **MONITOR_PATH)
 @blp.allow(Action.READ)
 @blp.arguments(CheckHistoryArgsSchema, location="query")
-@blp.response(200, CheckHistorySchema)
+@blp.response(200, CheckHistorySchema, example=examples.CHECK_HISTORY)
 @blp.fails(*UNKNOWN)
 def list_imap_pop_check_history(query: dict[str, Any], public_id: str) -> Any:
     """List a monitor's check results, newest first"""
