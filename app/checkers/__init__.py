@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from app.checkers.attempt import Attempt
@@ -10,6 +11,7 @@ from app.checkers.imap import check_imap
 from app.checkers.limits import Limits
 from app.checkers.pop3 import check_pop3
 from app.checkers.text import has_control_characters
+from app.checkers.tls import CERTIFICATE_MESSAGES
 from app.checkers.verdict import judge
 from app.domain.enums import ErrorCode, Phase, Protocol
 from app.domain.outcome import CheckOutcome
@@ -23,6 +25,7 @@ CHECKERS: dict[Protocol, Callable[[Attempt], None]] = {
 DEFAULT_GUARD = TargetGuard()
 RETRY_PAUSE_SECONDS = 0.25
 """Long enough for a server that is just being restarted, short enough to leave the deadline alone."""
+LOOK_SECONDS = 3.0
 RETRYABLE_PHASES = frozenset(
     {Phase.CONNECT, Phase.TLS, Phase.GREETING, Phase.CAPABILITY, Phase.STARTTLS, Phase.LOGIN}
 )
@@ -41,7 +44,34 @@ def run(target: CheckTarget, deadline_seconds: float, guard: TargetGuard = DEFAU
     if failure and _deserves_retry(failure) and limits.pause(RETRY_PAUSE_SECONDS):
         attempt = Attempt(target, guard, limits, number=2)
         failure = _try(attempt)
+    if failure and failure.code in CERTIFICATE_MESSAGES:
+        _look_at_certificate(attempt)
     return judge(attempt, failure)
+
+
+def _look_at_certificate(failed: Attempt) -> None:
+    """Record the certificate that was not accepted, so that its dates and names can be read.
+
+    ssl shows none after a failed handshake, so there is a second one at the same address, without
+    verification and with nothing said behind it.
+    """
+    target = failed.target
+    failed.limits.tighten(LOOK_SECONDS)
+    look = Attempt(
+        target=replace(
+            target,
+            hostname=failed.address or target.hostname,
+            tls_servername=target.tls_servername or target.hostname,
+            tls=replace(target.tls, verify=False),
+            user=None,
+            password=None,
+        ),
+        guard=failed.guard,
+        limits=failed.limits,
+        ends_with_tls=True,
+    )
+    _try(look)
+    failed.tls = look.tls
 
 
 def _deserves_retry(failure: CheckError) -> bool:

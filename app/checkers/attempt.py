@@ -22,8 +22,8 @@ class TlsSeen:
     version: str | None
     cipher: str | None
     is_verified: bool
-    certificate: bytes | None
-    """DER of the server's own certificate."""
+    certificate: bytes
+    """The server's own, DER."""
 
 
 @dataclass
@@ -34,6 +34,8 @@ class Attempt:
     guard: TargetGuard
     limits: Limits
     number: int = 1
+    ends_with_tls: bool = False
+    """Only the certificate is wanted: nothing is said behind the handshake."""
     phase: Phase | None = None
     timings: dict[Phase, float] = field(default_factory=dict)
     """Seconds per rung; a rung climbed twice (capabilities, again after STARTTLS) counts as one."""

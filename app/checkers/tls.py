@@ -99,6 +99,8 @@ def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
     attempt.connection = secured
     secured.limits = attempt.limits
     attempt.tls = _seen(secured, is_verified=target.tls.verify)
+    if attempt.ends_with_tls:
+        raise CheckError(ErrorCode.TLS_FAILURE, "The certificate has been seen.")
     return secured
 
 
@@ -129,7 +131,7 @@ def _seen(secured: GuardedTlsSocket, *, is_verified: bool) -> TlsSeen:
         version=secured.version(),
         cipher=cipher[0] if cipher else None,
         is_verified=is_verified,
-        certificate=secured.getpeercert(binary_form=True),
+        certificate=secured.getpeercert(binary_form=True) or b"",
     )
 
 

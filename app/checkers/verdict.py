@@ -87,10 +87,12 @@ def _tls(attempt: Attempt) -> Diagnostics | None:
     seen = attempt.tls
     if seen is None:
         return None
-    facts: Diagnostics = {"version": seen.version, "cipher": seen.cipher, "verified": seen.is_verified}
-    if seen.certificate is not None:
-        facts["certificate"] = _certificate(seen.certificate, attempt)
-    return facts
+    return {
+        "version": seen.version,
+        "cipher": seen.cipher,
+        "verified": seen.is_verified,
+        "certificate": _certificate(seen.certificate, attempt),
+    }
 
 
 def _certificate(der: bytes, attempt: Attempt) -> Diagnostics:

@@ -7,6 +7,7 @@ import pytest
 from app.checkers.folder import encode_folder
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security
 from tests.checkers.faking import PASSWORD, USER, check
+from tests.fakes import faults
 from tests.fakes.server import Conversation
 
 IMAP, POP3 = Protocol.IMAP, Protocol.POP3
@@ -57,6 +58,21 @@ def test_second_challenge_is_called_off() -> None:
     outcome, server = check(IMAP, {"capability": capability, "login": challenge_twice}, password=FOREIGN)
     assert (outcome.code, outcome.phase) == (ErrorCode.AUTHENTICATION_FAILED, Phase.LOGIN)
     assert server.lines[2] == b"*"
+
+
+@pytest.mark.parametrize(
+    ("goodbye", "code"),
+    [
+        ("* BYE [UNAVAILABLE] later\r\n", ErrorCode.TEMPORARILY_UNAVAILABLE),
+        ("* BYE\r\n", ErrorCode.CONNECTION_CLOSED),
+    ],
+)
+def test_goodbye_instead_of_a_challenge_says_why(goodbye: str, code: ErrorCode) -> None:
+    capability = "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n{tag} OK\r\n"
+    script = {"capability": capability, "login": [goodbye, faults.close]}
+    outcome, server = check(IMAP, script, password=FOREIGN)
+    assert (outcome.code, outcome.phase) == (code, Phase.LOGIN)
+    assert server.connections == 1
 
 
 def test_foreign_credentials_go_by_login_where_sasl_is_not_offered() -> None:

@@ -7,7 +7,7 @@ from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security
 from app.domain.target import TlsPolicy
 from tests.checkers.faking import LOOPBACK, PASSWORD, check, target_at
 from tests.fakes import faults
-from tests.fakes.server import Conversation, Step
+from tests.fakes.server import Conversation, Step, start_tls
 
 IMAP, POP3 = Protocol.IMAP, Protocol.POP3
 every_protocol = pytest.mark.parametrize("protocol", Protocol)
@@ -185,7 +185,31 @@ def test_bad_certificate_ends_the_check_before_the_password(
 ) -> None:
     outcome, server = check(protocol, security=security, certificate=kind)
     assert (outcome.code, outcome.phase) == (code, Phase.TLS)
+    assert outcome.diagnostics["attempts"] == 1
+    assert not any(is_secured for _, is_secured in server.received)
     assert not any(PASSWORD.encode() in line for line in server.lines)
+
+
+@every_protocol
+@pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS])
+def test_bad_certificate_is_recorded_all_the_same(protocol: Protocol, security: Security) -> None:
+    outcome, _ = check(protocol, security=security, certificate="expired")
+    tls = outcome.diagnostics["tls"]
+    assert tls["verified"] is False
+    assert tls["certificate"]["daysRemaining"] == -2
+    assert outcome.diagnostics["errorCode"] == "certificate_expired"
+
+
+@every_protocol
+def test_server_that_shows_its_bad_certificate_once_only_is_still_judged(protocol: Protocol) -> None:
+    def show_once(conversation: Conversation) -> None:
+        if conversation.server.connections > 1:
+            faults.close(conversation)
+        start_tls(conversation)
+
+    outcome, _ = check(protocol, {"tls": show_once}, Security.TLS, certificate="expired")
+    assert outcome.code is ErrorCode.CERTIFICATE_EXPIRED
+    assert "tls" not in outcome.diagnostics
 
 
 @every_protocol

@@ -1,5 +1,7 @@
 """Contexts made once, and what is read from certificates."""
 
+import select
+import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -7,11 +9,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.checkers import tls
+from app.checkers.attempt import Attempt, TlsSeen
 from app.checkers.certificate import days_until, describe_certificate
+from app.checkers.limits import Limits
+from app.checkers.sockets import GuardedSocket
 from app.checkers.text import Cleaner
+from app.checkers.verdict import judge
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security, WarningCode
 from app.domain.target import TlsPolicy
-from tests.checkers.faking import check, target_at
+from tests.checkers.faking import LOOPBACK, check, target_at
+from tests.fakes import faults
+from tests.fakes.imap_server import IMAP as IMAP_DIALECT
+from tests.fakes.server import HOST, Conversation, FakeServer
 from tests.parts.certificates import authority, server_certificate
 
 IMAP = Protocol.IMAP
@@ -113,6 +122,35 @@ def test_slow_answer_is_a_second_warning() -> None:
 def test_quick_answer_is_no_warning() -> None:
     outcome, _ = check(IMAP, response_time_warning_ms=5000)
     assert (outcome.status, outcome.diagnostics["warnings"]) == (CheckStatus.SUCCESS, [])
+
+
+def break_tls(conversation: Conversation) -> None:
+    socket.socket.send(conversation.sock, b"* this is no TLS record at all\r\n")
+    faults.silence(conversation)
+
+
+@every_protocol
+def test_tls_that_breaks_down_later_is_a_tls_failure(protocol: Protocol) -> None:
+    outcome, _ = check(protocol, {"login": break_tls}, Security.TLS)
+    assert (outcome.code, outcome.phase) == (ErrorCode.TLS_FAILURE, Phase.LOGIN)
+    assert outcome.message is not None
+    assert outcome.message.startswith("TLS broke down: ")
+
+
+def test_reset_that_waits_to_be_read_is_left_to_the_handshake() -> None:
+    with FakeServer(IMAP_DIALECT, script={"greeting": faults.reset}) as server:
+        sock = GuardedSocket()
+        sock.limits = Limits(5)
+        sock.connect((HOST, server.port))
+        with sock, sock.makefile("rb"):
+            select.select([sock], [], [], 5)
+            assert not sock.has_unread()
+
+
+def test_unreadable_certificate_is_shown_empty() -> None:
+    attempt = Attempt(target_at(1), LOOPBACK, Limits(1))
+    attempt.tls = TlsSeen("TLSv1.3", "X", is_verified=False, certificate=b"no DER")
+    assert judge(attempt, None).diagnostics["tls"]["certificate"] == {}
 
 
 def test_days_are_rounded_down() -> None:
