@@ -69,7 +69,7 @@ def _latest_status() -> Any:
     return (
         select(MonitorSchedule.last_status)
         .where(MonitorSchedule.monitor_id == Monitor.id, MonitorSchedule.last_checked_at.is_not(None))
-        .order_by(MonitorSchedule.last_checked_at.desc())
+        .order_by(MonitorSchedule.last_checked_at.desc(), MonitorSchedule.location_id)
         .limit(1)
         .scalar_subquery()
     )
