@@ -30,6 +30,7 @@ R = TypeVar("R")
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_PER_PAGE = 200
+OTHER_ORGANIZATION = "For global roles only: another organization than the one of the user."
 MAX_PAGE = 10_000_000
 """Far beyond any list, and small enough for page times perPage to stay within 64 bits."""
 

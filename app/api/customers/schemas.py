@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from app.api.base import BodySchema, PageArgsSchema, PageSchema, Schema
+from app.api.base import OTHER_ORGANIZATION, BodySchema, PageArgsSchema, PageSchema, Schema
 from app.api.fields import Choice, CountryCodes, Email, Instant, JsonObject, Phone, Text, Whole
 from app.domain.enums import CustomerStatus
 
@@ -36,7 +36,7 @@ class CustomerPatchSchema(BodySchema):
 class CustomerCreateSchema(CustomerPatchSchema):
     READ_ONLY = CustomerPatchSchema.READ_ONLY - {"organizationId"}
 
-    organization_id = Whole(1, metadata={"description": "Another organization's, for global roles only."})
+    organization_id = Whole(1, metadata={"description": OTHER_ORGANIZATION})
     name = Text(1, 255, trim=True, required=True)
 
 
@@ -69,5 +69,5 @@ class CustomerPageSchema(PageSchema):
 
 
 class CustomerQueryArgsSchema(PageArgsSchema):
-    organization_id = Whole(1, is_text=True)
+    organization_id = Whole(1, is_text=True, metadata={"description": OTHER_ORGANIZATION})
     search = Text(1, 255, metadata={"description": "Part of the name."})

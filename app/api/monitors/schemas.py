@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.api.base import BodySchema, PageArgsSchema, PageSchema, Schema
+from app.api.base import OTHER_ORGANIZATION, BodySchema, PageArgsSchema, PageSchema, Schema
 from app.api.customers.schemas import EmbeddedCustomerSchema
 from app.api.fields import (
     CUSTOMER_FAULT,
@@ -24,6 +24,7 @@ from app.domain.enums import CheckStatus, Health, MonitorStatus, Protocol
 from app.services.monitors import SORT_COLUMNS
 
 STATUS_ALIASES = {"paused": "disabled", "inactive": "disabled"}
+CUSTOMER_ID = "The numeric id or the public UUID of a customer."
 MINUTES = "Minutes."
 SECONDS = "Seconds for the whole check, name resolution to logout."
 NULL_PORT = "Null: 993 or 143 for IMAP with or without `tls`, 995 or 110 for POP3."
@@ -51,7 +52,7 @@ class MonitorPatchSchema(BodySchema):
         }
     )
 
-    customer_id = CustomerReference()
+    customer_id = CustomerReference(metadata={"description": CUSTOMER_ID})
     name = Text(1, 255, trim=True)
     hostname = Hostname()
     port = Whole(1, 65535, allow_none=True, metadata={"description": NULL_PORT})
@@ -68,8 +69,10 @@ class MonitorPatchSchema(BodySchema):
 class MonitorCreateSchema(MonitorPatchSchema):
     READ_ONLY = MonitorPatchSchema.READ_ONLY - {"organizationId"}
 
-    organization_id = Whole(1, metadata={"description": "Another organization's, for global roles only."})
-    customer_id = CustomerReference(required=True, error_messages={"required": CUSTOMER_FAULT})
+    organization_id = Whole(1, metadata={"description": OTHER_ORGANIZATION})
+    customer_id = CustomerReference(
+        required=True, error_messages={"required": CUSTOMER_FAULT}, metadata={"description": CUSTOMER_ID}
+    )
     name = Text(1, 255, trim=True, required=True)
     hostname = Hostname(required=True)
     status = Choice(MonitorStatus, STATUS_ALIASES, load_default=MonitorStatus.ACTIVE)
@@ -118,13 +121,16 @@ class MonitorPageSchema(PageSchema):
 
 
 class MonitorQueryArgsSchema(PageArgsSchema):
-    organization_id = Whole(1, is_text=True)
-    customer_id = CustomerReference(metadata={"type": "string"})
+    organization_id = Whole(1, is_text=True, metadata={"description": OTHER_ORGANIZATION})
+    customer_id = CustomerReference(metadata={"type": "string", "description": CUSTOMER_ID})
     search = Text(1, 255, metadata={"description": "Part of the name, the host name or the customer's name."})
     status = Choice(MonitorStatus, STATUS_ALIASES)
     health = Choice(Health)
     protocol = Choice(Protocol)
-    sort = Choice([f"{sign}{key}" for key in SORT_COLUMNS for sign in ("", "-")])
+    sort = Choice(
+        [f"{sign}{key}" for key in SORT_COLUMNS for sign in ("", "-")],
+        metadata={"description": "A minus sign puts the greatest first."},
+    )
 
 
 class TriggerSchema(Schema):
