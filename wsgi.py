@@ -8,4 +8,6 @@ from app.errors import SettingError
 try:
     app = create_app()
 except SettingError as error:
-    sys.exit(f"Pillarbox does not start: {error}")
+    sys.stderr.write(f"Pillarbox does not start: {error}\n")
+    # 3, because `flask check` is called by monitoring systems, to which 1 and 2 would be verdicts.
+    sys.exit(3)

@@ -2,10 +2,11 @@
 
 from flask import Flask
 
+from app.cli.check import check_command
 from app.cli.setup import init_command
 from app.cli.up import up_command
 
 
 def init_app(app: Flask) -> None:
-    for command in (init_command, up_command):
+    for command in (check_command, init_command, up_command):
         app.cli.add_command(command)
