@@ -48,10 +48,12 @@ class DocsPage:
     def open_dialog(self) -> None:
         self.page.locator(".scheme-container").get_by_role("button", name="Authorize").click()
 
-    def authorize(self, access_token: str) -> None:
+    def authorize(self, scheme: str, token: str) -> None:
         self.open_dialog()
-        field = self.dialog.locator(".auth-container").filter(has_text="accessToken")
-        field.get_by_role("textbox").fill(access_token)
+        field = self.dialog.locator(".auth-container").filter(
+            has=self.page.get_by_role("heading", name=scheme)
+        )
+        field.get_by_role("textbox").fill(token)
         field.get_by_role("button", name="Apply credentials").click()
         expect(field.get_by_role("button", name="Remove authorization")).to_be_visible()
         self.dialog.get_by_role("button", name="Close").first.click()
