@@ -11,19 +11,16 @@ from app.checkers.text import Cleaner
 
 
 def describe_certificate(der: bytes, clean: Cleaner) -> dict[str, Any]:
-    """Subject, issuer, dates and fingerprint, ready for JSON.
-
-    Raises ValueError for what is no certificate. One part that cannot be read is left out: without
-    verification a server may present the oddest things.
-    """
-    certificate = x509.load_der_x509_certificate(der)
-    not_after = certificate.not_valid_after_utc
+    """Subject, issuer, dates and fingerprint, ready for JSON. A part that cannot be read is left out."""
+    certificate = _or_none(lambda: x509.load_der_x509_certificate(der))
+    if certificate is None:
+        return {}
     parts: dict[str, Callable[[], Any]] = {
         "subject": lambda: clean(certificate.subject.rfc4514_string()),
         "issuer": lambda: clean(certificate.issuer.rfc4514_string()),
         "notBefore": lambda: timestamp(certificate.not_valid_before_utc),
-        "notAfter": lambda: timestamp(not_after),
-        "daysRemaining": lambda: days_until(not_after),
+        "notAfter": lambda: timestamp(certificate.not_valid_after_utc),
+        "daysRemaining": lambda: days_until(certificate.not_valid_after_utc),
         "fingerprintSha256": lambda: certificate.fingerprint(SHA256()).hex(),
     }
     return {name: value for name, read in parts.items() if (value := _or_none(read)) is not None}
@@ -42,5 +39,5 @@ def timestamp(moment: datetime) -> str:
 def _or_none(read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except ValueError:
+    except Exception:  # noqa: BLE001 - unverified servers present the oddest things, and no verdict hangs on them
         return None

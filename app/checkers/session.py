@@ -58,7 +58,7 @@ def _climb_session(session: Session, attempt: Attempt) -> None:
     target = attempt.target
     if target.security is Security.STARTTLS:
         session.upgrade()
-    if target.user is None:
+    if not target.user:
         return
     if not session.is_signed_in:
         attempt.enter(Phase.LOGIN)

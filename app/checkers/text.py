@@ -24,19 +24,28 @@ class Cleaner:
 
     def __init__(self, target: CheckTarget) -> None:
         # The longest first: a short secret must not break up a longer one that contains it.
-        forms = sorted(_forms(target), key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(_pattern, forms)), re.IGNORECASE) if forms else None
+        self._secrets = sorted(_forms(target), key=len, reverse=True)
+        self._folded = [_fold(secret) for secret in self._secrets]
 
     def __call__(self, said: bytes | str, max_length: int = MAX_LENGTH) -> str:
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        if self._secrets is not None:
-            text = self._secrets.sub(MASK, text)
-        text = _UNPRINTABLE.sub("\ufffd", text.strip())
+        text = _UNPRINTABLE.sub("\ufffd", self._masked(text).strip())
         return text if len(text) <= max_length else text[: max_length - 1] + CUT
+
+    def _masked(self, text: str) -> str:
+        """Case and blanks do not matter: imaplib and poplib change both in what they pass on."""
+        folded = _fold(text)
+        # Making a pattern costs more than all the rest of cleaning, and secrets are hardly ever echoed.
+        if not any(secret in folded for secret in self._folded):
+            return text
+        return re.sub("|".join(map(_pattern, self._secrets)), MASK, text, flags=re.IGNORECASE)
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _pattern(secret: str) -> str:
-    """Matches in any case and with any blanks: imaplib and poplib change both in what they pass on."""
     return re.sub(r"(\\ )+", r"\\s+", re.escape(secret))
 
 

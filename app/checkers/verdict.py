@@ -91,15 +91,8 @@ def _tls(attempt: Attempt) -> Diagnostics | None:
         "version": seen.version,
         "cipher": seen.cipher,
         "verified": seen.is_verified,
-        "certificate": _certificate(seen.certificate, attempt),
+        "certificate": describe_certificate(seen.certificate, attempt.clean),
     }
-
-
-def _certificate(der: bytes, attempt: Attempt) -> Diagnostics:
-    try:
-        return describe_certificate(der, attempt.clean)
-    except ValueError:
-        return {}
 
 
 def _server(attempt: Attempt) -> Diagnostics | None:

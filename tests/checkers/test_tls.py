@@ -3,6 +3,7 @@
 import select
 import socket
 import ssl
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ import pytest
 from app.checkers import tls
 from app.checkers.attempt import Attempt, TlsSeen
 from app.checkers.certificate import days_until, describe_certificate
+from app.checkers.failure import CheckError
 from app.checkers.limits import Limits
 from app.checkers.sockets import GuardedSocket
 from app.checkers.text import Cleaner
@@ -137,14 +139,25 @@ def test_tls_that_breaks_down_later_is_a_tls_failure(protocol: Protocol) -> None
     assert outcome.message.startswith("TLS broke down: ")
 
 
-def test_reset_that_waits_to_be_read_is_left_to_the_handshake() -> None:
-    with FakeServer(IMAP_DIALECT, script={"greeting": faults.reset}) as server:
-        sock = GuardedSocket()
+@pytest.fixture
+def reset_socket() -> Iterator[GuardedSocket]:
+    """A connection that the server has reset, and we have not noticed yet."""
+    with FakeServer(IMAP_DIALECT, script={"greeting": faults.reset}) as server, GuardedSocket() as sock:
         sock.limits = Limits(5)
         sock.connect((HOST, server.port))
-        with sock, sock.makefile("rb"):
-            select.select([sock], [], [], 5)
-            assert not sock.has_unread()
+        select.select([sock], [], [], 5)
+        yield sock
+
+
+def test_reset_that_waits_to_be_read_is_left_to_the_handshake(reset_socket: GuardedSocket) -> None:
+    with reset_socket.makefile("rb"):
+        assert not reset_socket.has_unread()
+
+
+def test_reset_is_noticed_when_something_is_sent(reset_socket: GuardedSocket) -> None:
+    with pytest.raises(CheckError) as caught:
+        reset_socket.sendall(b"hello")
+    assert caught.value.code is ErrorCode.CONNECTION_CLOSED
 
 
 def test_unreadable_certificate_is_shown_empty() -> None:
