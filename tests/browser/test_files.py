@@ -57,6 +57,11 @@ def test_nothing_else_is_served(address: str, path: str) -> None:
     assert response.headers["Content-Type"] == "application/json"
 
 
+def test_the_bare_address_leads_to_the_page(address: str) -> None:
+    response = get(address, "/")
+    assert (response.status, response.headers["Location"]) == (302, "/docs")
+
+
 def test_the_policy_allows_nothing_inline_and_nothing_foreign() -> None:
     assert "default-src 'none'" in CONTENT_SECURITY_POLICY
     assert "unsafe" not in CONTENT_SECURITY_POLICY
