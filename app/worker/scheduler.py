@@ -39,7 +39,7 @@ JOBS = (
 
 
 class Every(BaseTrigger):  # type: ignore[misc] # APScheduler ships without types
-    """At once, and then so many seconds after each start.
+    """So many seconds after it was added, and after each start.
 
     APScheduler's own interval visits every run that was missed, which takes for ever after a machine
     without a clock has been given the time.
@@ -48,8 +48,8 @@ class Every(BaseTrigger):  # type: ignore[misc] # APScheduler ships without type
     def __init__(self, seconds: float) -> None:
         self.period = timedelta(seconds=seconds)
 
-    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        return now if previous is None else now + self.period
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        return now + self.period
 
 
 def build(check_threads: int) -> BackgroundScheduler:
@@ -67,6 +67,7 @@ def build(check_threads: int) -> BackgroundScheduler:
 
 
 def add_jobs(scheduler: BackgroundScheduler, app: Flask, location_id: int) -> None:
+    """None of them runs at once: the start itself has registered and repaired."""
     for job in JOBS:
         outage = Outage(job.name)
         scheduler.add_job(
@@ -75,7 +76,7 @@ def add_jobs(scheduler: BackgroundScheduler, app: Flask, location_id: int) -> No
 
 
 def add_tick(scheduler: BackgroundScheduler, tick: Callable[[], None]) -> None:
-    scheduler.add_job(tick, Every(TICK_SECONDS), id="tick", name="tick")
+    scheduler.add_job(tick, Every(TICK_SECONDS), next_run_time=utcnow(), id="tick", name="tick")
 
 
 def add_check(
