@@ -13,8 +13,11 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app.domain.target import TargetGuard
 from app.errors import SettingError
@@ -72,10 +75,27 @@ def _networks(value: str) -> tuple[Network, ...]:
 
 def _database_url(value: str) -> str:
     if value.startswith(("postgresql://", "postgres://")):
-        return "postgresql+psycopg://" + value.split("://", 1)[1]
-    if value.startswith(("postgresql+psycopg://", "sqlite://")):
-        return value
-    raise ValueError("is neither an sqlite: nor a postgresql: URL")
+        value = "postgresql+psycopg://" + value.split("://", 1)[1]
+    elif not value.startswith(("postgresql+psycopg://", "sqlite://")):
+        raise ValueError("is neither an sqlite: nor a postgresql: URL")
+    try:
+        make_url(value)
+    except (ArgumentError, ValueError):
+        # Its own text may quote the password.
+        raise ValueError("is not a URL that can be read") from None
+    return value
+
+
+def _redis_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_url = parts.scheme in {"redis", "rediss", "unix"} and bool(parts.netloc or parts.path)
+        is_url = is_url and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise ValueError("is not a redis URL")
+    return value
 
 
 def _jwt_key(value: str) -> str:
@@ -134,7 +154,7 @@ class Settings:
         is_secret=True,
     )
     redis_url: str | None = _setting(
-        _matching(r"(rediss?|unix)://.+", "a redis URL"),
+        _redis_url,
         "where rate limits are counted; without it each web process counts for itself",
         None,
         is_secret=True,
@@ -171,7 +191,11 @@ class Settings:
         "where this scheduler checks from",
         "local",
     )
-    location_name: str = _setting(_text, "name of that location", "Local")
+    location_name: str = _setting(
+        _matching(r"[^\x00-\x1f\x7f]{1,255}", "a name of at most 255 characters"),
+        "name of that location",
+        "Local",
+    )
     location_country: str | None = _setting(
         _matching(r"[A-Z]{2}", "an ISO 3166 code of two capitals"),
         "its ISO 3166 country; without one, monitors with `allowedCheckCountryCodes` are not checked there",

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _VERSION = "v1"
 _NONCE_BYTES = 12
+_STORED = re.compile(rf"{_VERSION}:(?P<key_id>[0-9a-f]{{8}}):(?P<sealed>[A-Za-z0-9+/=]+)")
 
 
 class DecryptionError(Exception):
@@ -38,14 +40,16 @@ class Vault:
 
     def decrypt(self, stored: str, row: str) -> str:
         """Raises DecryptionError, which never carries the value or a key."""
-        version, key_id, sealed = stored.split(":", 2)
-        cipher = self._ciphers.get(key_id)
-        if version != _VERSION or cipher is None:
-            raise DecryptionError(f"no key {key_id} among CREDENTIALS_KEYS")
-        raw = base64.b64decode(sealed)
+        match = _STORED.fullmatch(stored)
+        if match is None:
+            raise DecryptionError("the stored value is not an encrypted one")
+        cipher = self._ciphers.get(match["key_id"])
+        if cipher is None:
+            raise DecryptionError(f"no key {match['key_id']} among CREDENTIALS_KEYS")
         try:
+            raw = base64.b64decode(match["sealed"], validate=True)
             return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], row.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise DecryptionError("the stored value does not belong to this row") from None
 
 
