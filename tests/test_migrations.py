@@ -1,0 +1,250 @@
+"""Migrations: one line of them, the same schema as the models, and nothing lost or left half done."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
+from sqlalchemy.exc import IntegrityError
+
+from app import create_app
+from app.config import ROOT
+from app.extensions import db
+from app.models import Base, Customer, Organization, User, UserCustomer
+from app.services.operations import newest_revision
+from tests.conftest import DATABASES, ENVIRON, new_database
+from tests.factories import Factory
+
+MIGRATIONS = ROOT / "migrations"
+BROKEN = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "{next}", "{last}", None, None
+
+
+def upgrade():
+    op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))
+    op.execute("UPDATE organizations SET name = 'half done'")
+    with op.batch_alter_table("organizations") as batch:
+        batch.add_column(sa.Column("half", sa.Integer()))
+    op.execute("SELECT * FROM no_such_table")
+
+
+def downgrade():
+    pass
+"""
+
+
+@contextmanager
+def application(url: str) -> Iterator[Flask]:
+    app = create_app({**ENVIRON, "DATABASE_URL": url})
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture(params=DATABASES)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with new_database(request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_app(empty_url: str) -> Iterator[Flask]:
+    """An application whose database has no table yet."""
+    with application(empty_url) as app:
+        yield app
+
+
+@pytest.fixture
+def by_models(empty_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A database of the same kind, with the tables that the models describe."""
+    with new_database(make_url(empty_url).get_backend_name(), tmp_path_factory.mktemp("models")) as url:
+        engine = create_engine(url)
+        Base.metadata.create_all(engine)
+        yield engine
+        engine.dispose()
+
+
+def revisions() -> list[Any]:
+    """The newest first."""
+    return list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+
+
+def test_migrations_are_numbered_in_one_line() -> None:
+    scripts = revisions()[::-1]
+    numbers = [f"{at + 1:04}" for at in range(len(scripts))]
+
+    assert [script.revision for script in scripts] == numbers
+    assert [script.down_revision for script in scripts] == [None, *numbers[:-1]]
+    assert [Path(script.path).name[:5] for script in scripts] == [f"{number}_" for number in numbers]
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [newest_revision()]
+
+
+def test_every_migration_says_what_it_is_for() -> None:
+    assert all(script.doc and script.doc.strip() for script in revisions())
+
+
+def test_alembic_finds_nothing_to_migrate(empty_app: Flask) -> None:
+    upgrade()
+
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def _columns(found: Any, table: str) -> dict[str, Any]:
+    return {
+        column["name"]: (str(column["type"]), column["nullable"], column["default"])
+        for column in found.get_columns(table)
+    }
+
+
+def _checks(found: Any, table: str) -> dict[str, str]:
+    return {check["name"]: "".join(check["sqltext"].split()) for check in found.get_check_constraints(table)}
+
+
+def schema_of(engine: Engine) -> dict[str, Any]:
+    """All that the database says of its tables, apart from the order of their columns."""
+    found = inspect(engine)
+    return {
+        table: {
+            "columns": _columns(found, table),
+            "primary key": found.get_pk_constraint(table),
+            "foreign keys": sorted(map(_plain, found.get_foreign_keys(table))),
+            "unique": sorted(map(_plain, found.get_unique_constraints(table))),
+            "indexes": sorted(map(_plain, found.get_indexes(table))),
+            "checks": _checks(found, table),
+            "options": {key: str(value) for key, value in found.get_table_options(table).items()},
+        }
+        for table in found.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def _plain(described: Any) -> str:
+    """A description as text, also of what has no text of its own but within a list or a dictionary."""
+    if isinstance(described, dict):
+        return str(sorted(f"{key}: {_plain(value)}" for key, value in described.items()))
+    return str(described)
+
+
+def test_migrated_tables_are_those_of_the_models_in_every_detail(empty_app: Flask, by_models: Engine) -> None:
+    upgrade()
+
+    migrated, modelled = schema_of(db.engine), schema_of(by_models)
+    assert migrated.keys() == modelled.keys() == Base.metadata.tables.keys()
+    for table, described in modelled.items():
+        assert migrated[table] == described
+
+
+def test_an_upgrade_of_what_is_newest_changes_nothing(empty_app: Flask) -> None:
+    upgrade()
+    before = schema_of(db.engine)
+
+    upgrade()
+
+    assert schema_of(db.engine) == before
+
+
+def test_the_last_migration_can_be_taken_back_without_losing_tenants(empty_app: Flask) -> None:
+    upgrade()
+    make = Factory()
+    user = make.user(make.organization(), customers=[make.customer()])
+    email, before = user.email, schema_of(db.engine)
+    db.session.remove()
+
+    downgrade()
+    upgrade()
+
+    assert schema_of(db.engine) == before
+    assert db.session.query(User.email).all() == [(email,)]
+    assert db.session.query(Organization).count() == 2
+
+
+def test_all_migrations_can_be_taken_back(empty_app: Flask) -> None:
+    upgrade()
+
+    downgrade(revision="base")
+
+    assert set(inspect(db.engine).get_table_names()) <= {"alembic_version"}
+
+
+@pytest.fixture
+def broken_migrations(tmp_path: Path) -> str:
+    """The real ones, and one more that fails when half of it is done."""
+    folder = copytree(MIGRATIONS, tmp_path / "migrations")
+    last = newest_revision()
+    names = {"last": last, "next": f"{int(str(last)) + 1:04}"}
+    (folder / "versions" / f"{names['next']}_broken.py").write_text(BROKEN.format(**names))
+    return str(folder)
+
+
+def test_a_migration_that_fails_midway_leaves_nothing_behind(
+    empty_app: Flask, broken_migrations: str
+) -> None:
+    upgrade()
+    name = Factory().organization().name
+    before = schema_of(db.engine)
+    db.session.remove()
+
+    with pytest.raises(Exception, match="no_such_table"):
+        upgrade(directory=broken_migrations)
+
+    assert schema_of(db.engine) == before
+    with db.engine.connect() as connection:
+        assert connection.execute(text("SELECT name FROM organizations")).scalars().all() == [name]
+        assert (
+            connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == newest_revision()
+        )
+
+
+def test_foreign_keys_are_checked_again_after_a_migration(empty_app: Flask) -> None:
+    upgrade()
+
+    Factory().organization()
+    db.session.add(UserCustomer(user_id=1, customer_id=1))
+    with pytest.raises(IntegrityError):
+        db.session.flush()
+
+
+class TestInit:
+    """`flask init`: the first organization, admin and customer."""
+
+    def test_it_is_made_once(self, empty_app: Flask) -> None:
+        upgrade()
+        runner = empty_app.test_cli_runner()
+
+        first, second = runner.invoke(args=["init"]), runner.invoke(args=["init"])
+
+        assert (first.exit_code, second.exit_code) == (0, 0)
+        assert "admin@example.com" in first.output
+        assert second.output == ""
+        assert ENVIRON["ADMIN_PASSWORD"] not in first.output
+        assert [db.session.query(table).count() for table in (Organization, User, Customer)] == [1, 1, 1]
+
+    def test_whoever_has_an_organization_keeps_it(self, empty_app: Flask) -> None:
+        upgrade()
+        Factory().organization()
+
+        empty_app.test_cli_runner().invoke(args=["init"])
+
+        assert db.session.query(User).count() == 0
+
+
+def test_readiness_names_what_is_missing(make_app: Callable[..., Flask], empty_app: Flask) -> None:
+    client = empty_app.test_client()
+
+    checks = client.get("/readyz").get_json()["checks"]
+
+    assert checks == {"database": "ok", "migrations": "run `flask --app wsgi db upgrade`"}
