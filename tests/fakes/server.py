@@ -101,18 +101,23 @@ class Conversation:
 
     def start_tls(self, context: ssl.SSLContext) -> None:
         # In two steps, because a socket within wrap_socket is out of reach for the one who stops us.
-        secured = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
-        self.sock = secured
         try:
-            secured.do_handshake()
+            self.sock = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
+            if self.server.stopping.is_set():
+                raise HungUpError
+            self.sock.do_handshake()
         except OSError:
             raise HungUpError from None
         self.is_secured = True
 
-    def close(self) -> None:
-        # Without shutdown, the other thread that may be blocked on this socket would not wake.
+    def interrupt(self) -> None:
+        """Wake the thread that is blocked on this connection; closing is left to that thread."""
         with suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
+            # Past SSLSocket's own shutdown, which would take the TLS session from under that thread.
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.interrupt()
         self.sock.close()
 
     def reset(self) -> None:
@@ -155,7 +160,7 @@ class FakeServer:
         self._threads[0].join(JOIN_SECONDS)
         self._listener.close()
         for conversation in self._conversations:
-            conversation.close()
+            conversation.interrupt()
         for thread in self._threads:
             thread.join(JOIN_SECONDS)
 
