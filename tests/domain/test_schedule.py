@@ -1,0 +1,81 @@
+"""When a monitor is checked next, and what its latest result says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.enums import CheckStatus, Health
+from app.domain.health import health_of
+from app.domain.json_value import canonical, is_same
+from app.domain.schedule import next_slot_ms, overdue_after_ms, stable_offset_ms
+
+INTERVALS = st.integers(30_000, 86_400_000)
+INSTANTS = st.integers(1_500_000_000_000, 4_000_000_000_000)
+
+
+@given(st.text(max_size=50), INTERVALS)
+def test_an_offset_is_stable_and_inside_the_interval(key: str, interval: int) -> None:
+    assert stable_offset_ms(key, interval) == stable_offset_ms(key, interval)
+    assert 0 <= stable_offset_ms(key, interval) < interval
+
+
+def test_offsets_spread_monitors_over_the_interval() -> None:
+    tenths = [stable_offset_ms(f"monitor {at}", 300_000) // 30_000 for at in range(1_000)]
+
+    assert all(60 < tenths.count(tenth) < 140 for tenth in range(10))
+
+
+@given(INSTANTS, INTERVALS, st.data())
+def test_the_next_slot_is_after_now_by_at_most_one_interval(
+    now: int, interval: int, data: st.DataObject
+) -> None:
+    offset = data.draw(st.integers(0, interval - 1))
+    planned = next_slot_ms(now, interval, offset)
+
+    assert now < planned <= now + interval
+    assert (planned - offset) % interval == 0
+
+
+@given(INSTANTS, INTERVALS, st.integers(0, 29_999), st.integers(0, 29_999))
+def test_a_check_that_starts_late_does_not_move_the_slots(
+    now: int, interval: int, offset: int, late: int
+) -> None:
+    planned = next_slot_ms(now, interval, offset)
+
+    assert next_slot_ms(planned + late, interval, offset) == planned + interval
+
+
+def test_a_monitor_is_overdue_after_two_missed_slots_and_its_timeout() -> None:
+    assert overdue_after_ms(300_000, 30_000) == 630_000
+
+
+@pytest.mark.parametrize(
+    ("status", "health"),
+    [
+        (None, Health.PENDING),
+        (CheckStatus.SUCCESS, Health.UP),
+        (CheckStatus.WARNING, Health.DEGRADED),
+        (CheckStatus.ERROR, Health.DOWN),
+    ],
+)
+def test_health_follows_the_latest_result_unless_more_are_missing(
+    status: CheckStatus | None, health: Health
+) -> None:
+    assert health_of(status, is_overdue=False) is health
+    assert health_of(status, is_overdue=True) is Health.NO_DATA
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ({"a": 1}, {"a": True}, False),
+        ([0], [False], False),
+        ([1, 2], [2, 1], False),
+        (None, None, True),
+        ({}, None, False),
+    ],
+)
+def test_json_values_are_compared_as_they_are_written(one: object, other: object, same: bool) -> None:
+    assert is_same(one, other) is same
+    assert (canonical(one) == canonical(other)) is same
