@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, selectinload
 
 from app.domain.enums import Health, MonitorStatus, Protocol
@@ -16,6 +17,7 @@ from app.models import Customer, Monitor
 from app.services import access, customers, locations, schedules
 from app.services.access import Actor
 from app.services.identifiers import parse_uuid
+from app.services.locking import locked
 from app.services.monitor_config import ALIASES, ConfigStore, chosen_config, require_secrets_again
 from app.services.monitor_state import last_checked_at, matches_health
 from app.services.pages import Page, contains, fetch_page
@@ -150,17 +152,15 @@ def create(
         **_columns(fields),
     )
     db.session.add(monitor)
+    _flush()  # the id, which is part of the answer
     schedules.sync(monitor, now)
-    db.session.flush()  # the id, which is part of the answer
     return monitor
 
 
 def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, **fields: Any) -> Monitor:
     """Set the keys that are given; a monitor that is to be checked differently is due at once."""
     access.require_update_keys(actor, fields)
-    monitor = get(actor, identifier)
-    # Two changes at once: the second starts from what the first one left.
-    db.session.refresh(monitor, with_for_update=True)
+    monitor = locked(get(actor, identifier), NOT_FOUND)
     values = _columns(fields)
     if "customer_id" in fields:
         values["customer_id"] = customers.find(actor, fields["customer_id"], monitor.organization_id).id
@@ -170,7 +170,7 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
         setattr(monitor, name, values[name])
     if changed:
         monitor.updated_at = now
-        db.session.flush()  # the new customer's countries count
+        _flush()  # the new customer's countries count
         db.session.expire(monitor, ["customer"])
     if changed & RECHECKED:
         schedules.sync(monitor, now)
@@ -197,7 +197,7 @@ def _place(monitor: Monitor) -> dict[str, Any]:
 
 def delete(actor: Actor, identifier: str) -> None:
     """Remove a monitor; its schedules and results go with it."""
-    db.session.delete(get(actor, identifier))
+    db.session.delete(locked(get(actor, identifier), NOT_FOUND))
 
 
 def trigger(actor: Actor, identifier: str, *, now: datetime) -> tuple[Monitor, list[str]]:
@@ -238,6 +238,14 @@ def count_by_status() -> dict[MonitorStatus, int]:
 
 def _customer(actor: Actor, reference: Any, organization_id: int | None) -> Customer:
     return customers.find(actor, reference, access.organization_in_question(actor, organization_id))
+
+
+def _flush() -> None:
+    """Raises NotFoundError for a customer that was there when it was looked for and is not any more."""
+    try:
+        db.session.flush()
+    except IntegrityError:
+        raise NotFoundError(customers.CUSTOMER_NOT_FOUND) from None
 
 
 def _columns(fields: dict[str, Any]) -> dict[str, Any]:

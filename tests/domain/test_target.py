@@ -54,8 +54,8 @@ def test_security_follows_its_two_keys(config: dict[str, Any], security: Securit
 
 def test_every_key_reaches_the_target() -> None:
     options = {"rejectUnauthorized": False, "ca": "PEM", "minVersion": "TLSv1.3", "servername": "b.example"}
-    config = {"protocol": "pop3", "user": "u", "password": "p", "tls": True, "tlsOptions": options, "mailbox": "Sent",
-              "certificateWarningDays": 0, "responseTimeWarningMs": 500}  # fmt: skip
+    config = {"protocol": "pop3", "user": "u", "password": "p", "tls": True, "tlsOptions": options,
+              "mailbox": "Sent", "certificateWarningDays": 0, "responseTimeWarningMs": 500}  # fmt: skip
 
     assert target_from_config("a.example", 995, config) == CheckTarget(
         hostname="a.example",

@@ -1,0 +1,115 @@
+"""Two requests at once: what the other one does between our look and our change."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import delete, event
+
+from app.extensions import db
+from app.models import Customer, Monitor, Organization
+from app.services import access, customers
+from tests.calling import MONITORS, Caller, assert_failure, customer_path, monitor_path
+from tests.factories import Factory
+
+Meanwhile = Callable[[Callable[[Any], None]], None]
+
+
+@pytest.fixture
+def monitor(make: Factory, house: Organization) -> Monitor:
+    return make.monitor(make.customer(house))
+
+
+@pytest.fixture
+def customer(make: Factory, house: Organization) -> Customer:
+    return make.customer(house)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Has something done, over a connection of its own, as soon as the request has found its row."""
+
+    def arrange(act: Callable[[Any], None]) -> None:
+        look = access.require_visible
+
+        def look_and_act(*args: Any, **kwargs: Any) -> None:
+            look(*args, **kwargs)
+            monkeypatch.undo()
+            with db.engine.begin() as connection:
+                act(connection)
+
+        monkeypatch.setattr(access, "require_visible", look_and_act)
+
+    return arrange
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"name": "New"}), ("DELETE", None)])
+def test_a_monitor_removed_meanwhile_is_404(
+    admin: Caller, monitor: Monitor, meanwhile: Meanwhile, method: str, body: Any
+) -> None:
+    path = monitor_path(monitor)
+    meanwhile(lambda connection: connection.execute(delete(Monitor)))
+
+    assert_failure(admin.send(method, path, json=body), 404, "IMAP/POP monitor not found")
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"name": "New"}), ("DELETE", None)])
+def test_a_customer_removed_meanwhile_is_404(
+    admin: Caller, customer: Customer, meanwhile: Meanwhile, method: str, body: Any
+) -> None:
+    path = customer_path(customer)
+    meanwhile(lambda connection: connection.execute(delete(Customer)))
+
+    assert_failure(admin.send(method, path, json=body), 404, "Customer not found")
+
+
+def test_no_monitor_is_made_for_a_customer_removed_meanwhile(
+    admin: Caller, customer: Customer, meanwhile: Meanwhile
+) -> None:
+    body = {"customerId": customer.id, "name": "New", "hostname": "a.example"}
+    meanwhile(lambda connection: connection.execute(delete(Customer)))
+
+    assert_failure(admin.post(MONITORS, body), 404, "Customer not found")
+
+
+def test_no_monitor_moves_to_a_customer_removed_meanwhile(
+    admin: Caller, monitor: Monitor, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, body, find = monitor_path(monitor), {"customerId": customer.id}, customers.find
+
+    def find_and_remove(*args: Any) -> Customer:
+        found = find(*args)
+        with db.engine.begin() as connection:
+            connection.execute(delete(Customer).where(Customer.id == body["customerId"]))
+        return found
+
+    monkeypatch.setattr(customers, "find", find_and_remove)
+
+    assert_failure(admin.patch(path, body), 404, "Customer not found")
+
+
+@pytest.fixture
+def monitor_added_before_the_removal(make: Factory, customer: Customer) -> Iterator[None]:
+    """SQLite has no row locks, so another request can add a monitor until the removal begins."""
+    columns = {column.name: getattr(make.monitor(), column.name) for column in Monitor.__table__.columns}
+    columns |= {"id": None, "public_id": uuid4(), "customer_id": customer.id}
+    columns["organization_id"] = customer.organization_id
+
+    def add(*_: object) -> None:
+        with db.engine.begin() as connection:
+            connection.execute(Monitor.__table__.insert().values(columns))
+
+    event.listen(db.session, "before_flush", add, once=True)
+    yield
+    if event.contains(db.session, "before_flush", add):
+        event.remove(db.session, "before_flush", add)
+
+
+def test_a_customer_who_gets_a_monitor_meanwhile_stays(
+    admin: Caller, customer: Customer, monitor_added_before_the_removal: None
+) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL makes the other request wait")
+
+    assert_failure(admin.delete(customer_path(customer)), 409, "Customer has monitors")
