@@ -1,10 +1,13 @@
 """A client whose requests stand alone, and callers: the same client with somebody's token."""
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from app.api.auth.tokens import access_token
@@ -22,7 +25,9 @@ class FreshClient(FlaskClient):
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         with self.application.app_context():
-            return super().open(*args, buffered=True, **kwargs)
+            response = super().open(*args, buffered=True, **kwargs)
+        assert_documented(self.application, response)
+        return response
 
 
 class Caller:
@@ -52,6 +57,33 @@ class Caller:
 
     def delete(self, path: str, **options: Any) -> TestResponse:
         return self.send("DELETE", path, **options)
+
+
+@cache
+def _documented() -> dict[tuple[str, str], frozenset[str]]:
+    """The statuses of each operation in the OpenAPI document, which no setting changes."""
+    extension = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"]
+    return {
+        (method, path): frozenset(operation["responses"])
+        for path, item in extension.spec.to_dict()["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters"
+    }
+
+
+def assert_documented(app: Flask, response: TestResponse) -> None:
+    """Whatever a test makes an operation answer, the OpenAPI document says that it may."""
+    request = response.request
+    try:
+        rule, _ = app.url_map.bind("localhost").match(request.path, request.method, return_rule=True)
+    except HTTPException:
+        return
+    with app.app_context():
+        statuses = _documented().get(
+            (request.method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        )
+    undocumented = f"{request.method} {rule.rule} answers {response.status_code}, which is not documented"
+    assert statuses is None or str(response.status_code) in statuses, undocumented
 
 
 def caller_of(app: Flask, session: Session) -> Caller:
