@@ -14,13 +14,21 @@ migrate = Migrate()
 jwt = JWTManager()
 
 SQLITE_BUSY_SECONDS = 10
+POSTGRESQL_PATIENCE = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
+"""libpq's names, in seconds and (the last) milliseconds: a connection that died in silence is noticed."""
 
 
 def engine_options(database_url: str) -> dict[str, Any]:
     """SQLite writes begin IMMEDIATE, so that two writers wait for each other instead of failing."""
     if database_url.startswith("sqlite"):
         return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS, "isolation_level": "IMMEDIATE"}}
-    return {"pool_size": 8, "max_overflow": 4, "pool_pre_ping": True, "pool_recycle": 1800}
+    return {
+        "pool_size": 8,
+        "max_overflow": 4,
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "connect_args": POSTGRESQL_PATIENCE,
+    }
 
 
 def prepare_engine(engine: Engine) -> None:

@@ -96,15 +96,16 @@ class Factory:
             "protocol": Protocol(config.get("protocol", "imap")),
             "config_encrypted": current_app.config["CONFIG_STORE"].seal(public_id, config),
         }
-        monitor = self._add(
-            Monitor,
+        now = utcnow()
+        monitor = Monitor(
             organization_id=customer.organization_id,
-            customer_id=customer.id,
-            **(defaults | columns),
+            customer=customer,
+            **({"created_at": now, "updated_at": now} | defaults | columns),
         )
-        schedules.sync(monitor, utcnow())
-        db.session.commit()
-        return monitor
+        # In one transaction with its schedules, as the API does it: a scheduler may be looking.
+        db.session.add(monitor)
+        schedules.sync(monitor, now)
+        return self._commit(monitor)
 
     def result(
         self,

@@ -3,15 +3,11 @@
 import logging
 from datetime import datetime
 
-from alembic.script import ScriptDirectory
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from sqlalchemy import inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.config import ROOT
 from app.domain.enums import MonitorStatus
-from app.extensions import db
-from app.services import locations, monitors, schedules
+from app.services import locations, migrations, monitors, schedules
 from app.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -20,7 +16,7 @@ log = logging.getLogger(__name__)
 def readiness(now: datetime) -> dict[str, str]:
     """`ok` or what is wrong, for the database, the migrations and the schedulers."""
     try:
-        if current_revision() != newest_revision():
+        if migrations.is_behind():
             return {"database": "ok", "migrations": "run `flask --app wsgi db upgrade`"}
         heartbeat = locations.newest_heartbeat()
     except SQLAlchemyError as error:
@@ -29,19 +25,6 @@ def readiness(now: datetime) -> dict[str, str]:
     is_beating = heartbeat is not None and heartbeat > now - locations.ACTIVE_FOR
     scheduler = "ok" if is_beating else "no scheduler has been heard of in the last 60 s"
     return {"database": "ok", "migrations": "ok", "scheduler": scheduler}
-
-
-def current_revision() -> str | None:
-    """The migration that the database is at; None for an empty one."""
-    if not inspect(db.session.connection()).has_table("alembic_version"):
-        return None
-    revision: str | None = db.session.scalar(text("SELECT version_num FROM alembic_version"))
-    return revision
-
-
-def newest_revision() -> str | None:
-    """The migration that this code was written for."""
-    return ScriptDirectory(str(ROOT / "migrations")).get_current_head()
 
 
 def metrics(now: datetime) -> bytes:

@@ -1,17 +1,14 @@
 """What has to be true, and made true, before the first check."""
 
-import logging
 from pathlib import Path
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
-from app.services import locations, schedules
+from app.services import locations, migrations, schedules
 from app.worker.errors import StartError
 from app.worker.lock import DatabaseLock
 from app.worker.outage import reason
@@ -24,23 +21,11 @@ def require_database(app: Flask) -> None:
     with app.app_context():
         url = db.engine.url.render_as_string(hide_password=True)
         try:
-            current = _current_revisions()
+            is_behind = migrations.is_behind()
         except SQLAlchemyError as error:
             raise StartError(f"cannot reach the database {url}: {reason(error)}") from None
-    if _is_behind(current, ScriptDirectory(app.extensions["migrate"].directory)):
+    if is_behind:
         raise StartError(NOT_MIGRATED.format(url=url))
-
-
-def _current_revisions() -> set[str]:
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it announces itself at every start
-    with db.engine.connect() as connection:
-        return set(MigrationContext.configure(connection).get_current_heads())
-
-
-def _is_behind(current: set[str], script: ScriptDirectory) -> bool:
-    """A revision that we do not know is a newer version's, made so that ours can go on."""
-    known = {revision.revision for revision in script.walk_revisions()}
-    return not current or (current <= known and current != set(script.get_heads()))
 
 
 def lock_database(app: Flask) -> DatabaseLock | None:
