@@ -1,6 +1,6 @@
 """Migrations: one line of them, the same schema as the models, and nothing lost or left half done."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copytree
@@ -19,7 +19,7 @@ from app import create_app
 from app.config import ROOT
 from app.extensions import db
 from app.models import Base, Customer, Organization, User, UserCustomer
-from app.services.operations import newest_revision
+from app.services import migrations
 from tests.conftest import DATABASES, ENVIRON, new_database
 from tests.factories import Factory
 
@@ -81,6 +81,10 @@ def revisions() -> list[Any]:
     return list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())
 
 
+def newest_revision() -> str:
+    return str(revisions()[0].revision)
+
+
 def test_migrations_are_numbered_in_one_line() -> None:
     scripts = revisions()[::-1]
     numbers = [f"{at + 1:04}" for at in range(len(scripts))]
@@ -88,7 +92,7 @@ def test_migrations_are_numbered_in_one_line() -> None:
     assert [script.revision for script in scripts] == numbers
     assert [script.down_revision for script in scripts] == [None, *numbers[:-1]]
     assert [Path(script.path).name[:5] for script in scripts] == [f"{number}_" for number in numbers]
-    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [newest_revision()]
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [numbers[-1]]
 
 
 def test_every_migration_says_what_it_is_for() -> None:
@@ -185,7 +189,7 @@ def broken_migrations(tmp_path: Path) -> str:
     """The real ones, and one more that fails when half of it is done."""
     folder = copytree(MIGRATIONS, tmp_path / "migrations")
     last = newest_revision()
-    names = {"last": last, "next": f"{int(str(last)) + 1:04}"}
+    names = {"last": last, "next": f"{int(last) + 1:04}"}
     (folder / "versions" / f"{names['next']}_broken.py").write_text(BROKEN.format(**names))
     return str(folder)
 
@@ -242,9 +246,27 @@ class TestInit:
         assert db.session.query(User).count() == 0
 
 
-def test_readiness_names_what_is_missing(make_app: Callable[..., Flask], empty_app: Flask) -> None:
+def test_readiness_names_what_is_missing(empty_app: Flask) -> None:
     client = empty_app.test_client()
 
     checks = client.get("/readyz").get_json()["checks"]
 
     assert checks == {"database": "ok", "migrations": "run `flask --app wsgi db upgrade`"}
+
+
+@pytest.mark.parametrize(("revision", "is_behind"), [("base", True), ("0001", True), ("head", False)])
+def test_a_database_is_behind_until_every_migration_was_run(
+    empty_app: Flask, revision: str, is_behind: bool
+) -> None:
+    upgrade()
+    if revision != "head":
+        downgrade(revision=revision)
+
+    assert migrations.is_behind() is is_behind
+
+
+def test_a_database_that_a_newer_version_migrated_is_not_behind(empty_app: Flask) -> None:
+    upgrade()
+    db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    assert not migrations.is_behind()

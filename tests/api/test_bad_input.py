@@ -124,8 +124,9 @@ READ_ONLY = {"id", "publicId", "organizationId", "createdAt", "updatedAt", "cust
              "health", "customerPublicId", "lastCheckedAt", "nextCheckAt", "lastStatus",
              "lastErrorMessage"}  # fmt: skip
 
-some = settings(max_examples=8)
-many = settings(max_examples=30)
+# Shares of what the profile allows, because each example is several requests.
+some = settings(max_examples=settings().max_examples * 8 // 100)
+many = settings(max_examples=settings().max_examples * 30 // 100)
 
 
 @pytest.fixture

@@ -524,6 +524,12 @@ class TestBounds:
 
         assert admin.patch(monitor_path(monitor), {"config": config}).get_json()["config"] == config
 
+    def test_a_certificate_beyond_48_kib_is_400(self, admin: Caller, monitor: Monitor) -> None:
+        config = {"tlsOptions": {"ca": authority().pem + " " * 48 * 1024}}
+
+        body = assert_failure(admin.patch(monitor_path(monitor), {"config": config}), 400)
+        assert list(body["errors"]) == ["config.tlsOptions.ca"]
+
     @pytest.mark.parametrize(
         ("sent", "shown"),
         [

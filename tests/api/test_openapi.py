@@ -190,6 +190,13 @@ def test_no_other_file_is_served(nobody: Caller, path: str) -> None:
     assert nobody.get(path).status_code == 404
 
 
+def test_the_root_leads_to_the_docs(nobody: Caller) -> None:
+    response = nobody.get("/")
+
+    assert response.status_code in {301, 302, 303, 307, 308}
+    assert response.headers["Location"] == "/docs"
+
+
 def test_lists_show_their_query(spec: dict[str, Any]) -> None:
     more = {"status", "health", "protocol", "sort", "customerId"}
     for path, names in ((CUSTOMERS, {"search"}), (MONITORS, {"search", *more})):
