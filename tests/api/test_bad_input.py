@@ -344,8 +344,9 @@ def test_any_path_is_never_500(admin: Caller, monitor: Monitor, identifier: str)
     segment = quote(identifier, safe="", errors="replace")
     for base, method in ((CUSTOMERS, "GET"), (CUSTOMERS, "DELETE"), (MONITORS, "GET"), (MONITORS, "DELETE")):
         response = admin.send(method, f"{base}/{segment}")
-        assert response.status_code in {308, 400, 404, 405}
-        if response.status_code != 308:
+        # A number may be the customer's that is there.
+        assert response.status_code in {200, 308, 400, 404, 405, 409}
+        if response.status_code >= 400:
             assert_failure(response, response.status_code)
 
 
