@@ -19,7 +19,7 @@ from app.extensions import db
 from app.models import Organization, User
 from tests.calling import Caller, FreshClient, caller_of
 from tests.factories import Factory
-from tests.parts import MISSING, postgres
+from tests.parts import MISSING, REQUIRE_PARTS, postgres
 
 pytest_plugins = ["tests.parts.dovecot"]
 
@@ -157,6 +157,25 @@ def readonly(caller: Callable[[Role], Caller]) -> Caller:
 @pytest.fixture(autouse=True)
 def quiet_alembic() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what makes no sense on a kind of database: that is no test skipped."""
+    left_out = [item for item in items if _is_elsewhere(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_elsewhere(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("only_on")
+    return marker is not None and item.callspec.params["database_url"] != marker.args[0]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where every part is promised, a skip is a failure, whatever its reason."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get(REQUIRE_PARTS) == "1" and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

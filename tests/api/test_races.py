@@ -106,10 +106,9 @@ def monitor_added_before_the_removal(make: Factory, customer: Customer) -> Itera
         event.remove(db.session, "before_flush", add)
 
 
+# PostgreSQL makes the other request wait.
+@pytest.mark.only_on("sqlite")
 def test_a_customer_who_gets_a_monitor_meanwhile_stays(
     admin: Caller, customer: Customer, monitor_added_before_the_removal: None
 ) -> None:
-    if db.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL makes the other request wait")
-
     assert_failure(admin.delete(customer_path(customer)), 409, "Customer has monitors")

@@ -5,6 +5,7 @@ import os
 import pytest
 
 MISSING = "missing part: "
+REQUIRE_PARTS = "REQUIRE_PARTS"
 
 
 def require(is_available: bool, part: str, remedy: str) -> None:
@@ -15,6 +16,6 @@ def require(is_available: bool, part: str, remedy: str) -> None:
     if is_available:
         return
     line = f"{MISSING}{part} tests need {remedy}"
-    if os.environ.get("REQUIRE_PARTS") == "1":
+    if os.environ.get(REQUIRE_PARTS) == "1":
         pytest.fail(line, pytrace=False)
     pytest.skip(line)
