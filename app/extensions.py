@@ -19,10 +19,15 @@ POSTGRESQL_PATIENCE = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_t
 
 
 def engine_options(database_url: str) -> dict[str, Any]:
-    """SQLite writes begin IMMEDIATE, so that two writers wait for each other instead of failing."""
+    """SQLite writes begin IMMEDIATE, so that two writers wait for each other instead of failing.
+
+    An error's text goes to the log, so it must not quote what was to be stored.
+    """
     if database_url.startswith("sqlite"):
-        return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS, "isolation_level": "IMMEDIATE"}}
+        connect_args = {"timeout": SQLITE_BUSY_SECONDS, "isolation_level": "IMMEDIATE"}
+        return {"connect_args": connect_args, "hide_parameters": True}
     return {
+        "hide_parameters": True,
         "pool_size": 8,
         "max_overflow": 4,
         "pool_pre_ping": True,

@@ -81,7 +81,7 @@ def test_a_package_below_the_web_loads_neither_web_nor_database(package: str) ->
     )
     program += "print(*{name.split('.')[0] for name in sys.modules})"
 
-    loaded = subprocess.run(  # noqa: S603 - our own program
+    loaded = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
 

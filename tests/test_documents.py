@@ -36,16 +36,12 @@ def test_readme_lists_every_setting_with_its_default_and_meaning() -> None:
 def test_readme_lists_every_endpoint(app: Flask) -> None:
     listed = set(re.findall(r"`(GET|POST|PATCH|DELETE) (/[^`]*)`", README))
     served = {
-        (method, re.sub(r"<string:(\w+)>", _parameter, rule.rule))
+        (method, re.sub(r"<string:(\w+)>", r":\1", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if not rule.rule.startswith("/docs/")
     }
     assert listed == served
-
-
-def _parameter(match: re.Match[str]) -> str:
-    return ":publicId" if match[1] == "public_id" else ":id"
 
 
 def test_failures_page_lists_every_code() -> None:

@@ -1,5 +1,6 @@
 """Blueprint and Schema with the house rules: camelCase keys, strict bodies, documented errors."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, ClassVar, ParamSpec, TypeVar
@@ -38,6 +39,10 @@ MAX_PAGE = 10_000_000
 def camel_case(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.title() for part in rest)
+
+
+def snake_case(name: str) -> str:
+    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name)
 
 
 class Schema(MarshmallowSchema):
@@ -84,11 +89,20 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc] # flask-smorest ships n
     ARGUMENTS_PARSER = Parser()
 
     def route(self, rule: str, **options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Register a view, whose name in camelCase is its operationId."""
+        """Register a view, whose name in camelCase is its operationId.
+
+        Parameters in the path are in camelCase, like all that callers see, and in snake case in the view.
+        """
         register = super().route
 
         def decorator(view: Callable[P, R]) -> Callable[P, R]:
-            documented = self.doc(operationId=camel_case(view.__name__), responses=_failure_docs(view))(view)
+            @wraps(view)
+            def called(*args: Any, **path: Any) -> Any:
+                return view(*args, **{snake_case(name): value for name, value in path.items()})
+
+            documented = self.doc(operationId=camel_case(view.__name__), responses=_failure_docs(view))(
+                called
+            )
             routed: Callable[P, R] = register(rule, **options)(documented)
             return routed
 

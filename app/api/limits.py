@@ -26,6 +26,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         application_limits_exempt_when=_is_exempt,
         headers_enabled=True,
         storage_uri=settings.redis_url or "memory://",
+        # Counting each for itself is better than answering nobody while Redis is away.
+        in_memory_fallback_enabled=True,
     )
     limit_login = limiter.limit(LOGIN_RATE, key_func=get_remote_address)
     views: dict[str, Any] = app.view_functions

@@ -1,17 +1,20 @@
 """A monitor's config: stored encrypted for its row, shown masked to those who may not read its secrets."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.crypto import Vault
+from app.crypto import DecryptionError, Vault
 from app.domain.json_value import canonical, is_same
 from app.domain.secrets import TLS_KEYS, MaskError, has_secrets, kept_secrets, mask, unmask
 from app.errors import InvalidError
 from app.models import Monitor
 from app.services.access import Actor
+
+log = logging.getLogger(__name__)
 
 ALIASES = ("imap_pop_config", "config")
 """The two names under which a body may carry the config."""
@@ -32,12 +35,17 @@ class ConfigStore:
         config: dict[str, Any] = json.loads(self.vault.decrypt(sealed, _row(public_id)))
         return config
 
-    def read(self, monitor: Monitor) -> dict[str, Any]:
-        return self.unseal(monitor.public_id, monitor.config_encrypted)
+    def read(self, monitor: Monitor) -> dict[str, Any] | None:
+        """The config, or None when it cannot be decrypted: one such row must not take the list with it."""
+        try:
+            return self.unseal(monitor.public_id, monitor.config_encrypted)
+        except DecryptionError as error:
+            log.warning("config_undecryptable monitor=%s error=%s", monitor.public_id, error)
+            return None
 
     def shown(self, actor: Actor, monitor: Monitor) -> dict[str, Any]:
-        """The config as this caller may see it."""
-        config = self.read(monitor)
+        """The config as this caller may see it; empty when it cannot be decrypted, as its checks say."""
+        config = self.read(monitor) or {}
         if self.mask_all or not actor.may_read_secrets:
             return {key: mask(value, key) for key, value in config.items()}
         return config
@@ -64,15 +72,21 @@ def chosen_config(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[st
 
 
 def require_secrets_again(
-    sent: Mapping[str, Any], stored: Mapping[str, Any], wanted: Mapping[str, Any], *, is_moved: bool
+    sent: Mapping[str, Any], stored: Mapping[str, Any] | None, wanted: Mapping[str, Any], *, is_moved: bool
 ) -> None:
     """Refuse to send a stored secret to another server by a caller who cannot read it (contract 3.1).
 
-    `is_moved` says that host name or port change. Raises InvalidError.
+    `stored` None could not be decrypted, and may hold secrets. `is_moved` says that host name or port
+    change. Raises InvalidError.
     """
-    is_moved = is_moved or any(stored.get(key) != wanted.get(key) for key in TLS_KEYS)
+    before = stored or {}
+    is_moved = is_moved or any(before.get(key) != wanted.get(key) for key in TLS_KEYS)
     configs = [sent[name] or {} for name in ALIASES if name in sent]
-    is_kept = any(any(kept_secrets(config)) for config in configs) if configs else has_secrets(stored)
+    if stored is None:
+        # Nothing but a config that replaces it gets rid of what it holds.
+        is_kept = not wanted
+    else:
+        is_kept = any(any(kept_secrets(config)) for config in configs) if configs else has_secrets(stored)
     if is_moved and is_kept:
         raise InvalidError(
             message="Where the mailbox is or how it is protected changes, so its secrets must be sent again.",

@@ -179,11 +179,13 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
 
 def _config_columns(store: ConfigStore, monitor: Monitor, fields: dict[str, Any]) -> dict[str, Any]:
     stored = store.read(monitor)
-    wanted = chosen_config(fields, stored)
+    before = stored or {}
+    wanted = chosen_config(fields, before)
     if store.mask_all:
         is_moved = any(fields.get(name, now) != now for name, now in _place(monitor).items())
-        require_secrets_again(fields, stored, stored if wanted is None else wanted, is_moved=is_moved)
-    if wanted is None or is_same(wanted, stored):
+        require_secrets_again(fields, stored, before if wanted is None else wanted, is_moved=is_moved)
+    # What cannot be decrypted is kept until something replaces it: the missing key may come back.
+    if wanted is None or is_same(wanted, before):
         return {}
     return {
         "config_encrypted": store.seal(monitor.public_id, wanted),

@@ -158,3 +158,11 @@ def test_processes_that_share_redis_count_together(
 
     assert statuses(first, 2) + statuses(second, 2) == [200, 200, 200, 429]
     assert statuses(first, 1) == [429]
+
+
+def test_while_redis_is_away_each_process_counts_for_itself(
+    make_app: Callable[..., Flask], admin: Caller
+) -> None:
+    someone = admin.on(make_app(RATE_LIMIT="2/minute", REDIS_URL="redis://127.0.0.1:1/0"))
+
+    assert statuses(someone, 3) == [200, 200, 429]

@@ -65,7 +65,7 @@ def masked(make_app: Callable[..., Flask], admin: Caller) -> Caller:
 def stored(monitor: Monitor) -> dict[str, Any]:
     """The config as a checker would get it."""
     db.session.refresh(monitor)
-    return current_app.config["CONFIG_STORE"].read(monitor)
+    return current_app.config["CONFIG_STORE"].unseal(monitor.public_id, monitor.config_encrypted)
 
 
 class TestAtRest:
@@ -288,6 +288,47 @@ class TestMovingASecret:
 
     def test_who_can_read_the_secret_may_move_it(self, admin: Caller, monitor: Monitor) -> None:
         assert admin.patch(monitor_path(monitor), {"hostname": "b.example", "port": 1}).status_code == 200
+
+
+class TestLostKey:
+    """The key of a stored config is gone, and may come back."""
+
+    @pytest.fixture
+    def without_key(self, make_app: Callable[..., Flask], admin: Caller) -> Caller:
+        return admin.on(make_app(CREDENTIALS_KEYS=NEW_KEY))
+
+    @pytest.fixture
+    def masked_without_key(self, make_app: Callable[..., Flask], admin: Caller) -> Caller:
+        return admin.on(make_app(CREDENTIALS_KEYS=NEW_KEY, MASK_SECRETS="true"))
+
+    def test_the_list_still_answers(self, without_key: Caller, monitor: Monitor) -> None:
+        answer = without_key.get(MONITORS)
+        assert (answer.status_code, answer.get_json()["items"][0]["config"]) == (200, {})
+
+    @pytest.mark.parametrize("body", [{"name": "x"}, {"config": {}}, {"imapPopConfig": None}])
+    def test_what_is_stored_is_kept_for_the_key_s_return(
+        self, without_key: Caller, admin: Caller, monitor: Monitor, body: dict[str, Any]
+    ) -> None:
+        assert without_key.patch(monitor_path(monitor), body).status_code == 200
+        assert admin.get(monitor_path(monitor)).get_json()["config"] == CONFIG
+
+    def test_a_new_config_heals_it(self, without_key: Caller, monitor: Monitor) -> None:
+        new = {"protocol": "pop3", "user": "u", "password": "p"}
+        answer = without_key.patch(monitor_path(monitor), {"imapPopConfig": new})
+        assert (answer.status_code, answer.get_json()["config"]) == (200, new)
+
+    @pytest.mark.parametrize("more", [{}, {"config": {}}, {"imapPopConfig": None}])
+    def test_a_secret_that_may_be_in_it_is_not_moved(
+        self, masked_without_key: Caller, monitor: Monitor, more: dict[str, Any]
+    ) -> None:
+        answer = masked_without_key.patch(monitor_path(monitor), {"hostname": "evil.example", **more})
+        assert_failure(answer, 400, "Invalid request body")
+
+    def test_a_config_that_replaces_it_lets_it_move(
+        self, masked_without_key: Caller, monitor: Monitor
+    ) -> None:
+        body = {"hostname": "new.example", "imapPopConfig": {"user": "u", "password": "p"}}
+        assert masked_without_key.patch(monitor_path(monitor), body).status_code == 200
 
 
 class TestNothingTells:

@@ -85,7 +85,7 @@ class Web:
         self._command("flask", "--app", "wsgi", "init")
         with socket.create_server((self.host, 0)) as listener, (self._folder / "log").open("wb") as log:
             port = listener.getsockname()[1]
-            process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
+            process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"],
                 cwd=ROOT,
                 env=self._environ,
@@ -101,7 +101,7 @@ class Web:
             _stop(process)
 
     def _command(self, *words: str) -> None:
-        subprocess.run(  # noqa: S603 - nothing of it comes from outside
+        subprocess.run(
             [sys.executable, "-m", *words],
             cwd=ROOT,
             env=self._environ,

@@ -132,7 +132,7 @@ class Dovecot:
         self.ports[Protocol.POP3, Security.TLS] = pop3s
         self._write_files({"imap": imap, "imaps": imaps, "pop3": pop3, "pop3s": pop3s})
         with (self._folder / "stderr").open("wb") as stderr:
-            self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
+            self._process = subprocess.Popen(
                 [str(BINARY), "-F", "-c", str(self._folder / "dovecot.conf")],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

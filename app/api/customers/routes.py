@@ -20,7 +20,7 @@ from app.services.access import Action
 CUSTOMER_PATH: dict[str, Any] = {
     "parameters": [
         {
-            "name": "customer_id",
+            "name": "publicId",
             "in": "path",
             "required": True,
             "description": "The customer's public UUID, or its numeric id.",
@@ -55,33 +55,33 @@ def create_customer(body: dict[str, Any]) -> Any:
     return customer, {"Location": f"/api/customers/{customer.public_id}"}
 
 
-@blp.route("/<string:customer_id>", **CUSTOMER_PATH)
+@blp.route("/<string:publicId>", **CUSTOMER_PATH)
 @blp.allow(Action.READ)
 @blp.response(200, CustomerSchema, example=examples.CUSTOMER)
 @blp.fails(*UNKNOWN)
-def get_customer(customer_id: str) -> Any:
+def get_customer(public_id: str) -> Any:
     """Show a customer"""
-    return customers.get(current_actor(), customer_id)
+    return customers.get(current_actor(), public_id)
 
 
-@blp.route("/<string:customer_id>", methods=["PATCH"], **CUSTOMER_PATH)
+@blp.route("/<string:publicId>", methods=["PATCH"], **CUSTOMER_PATH)
 @blp.allow(Action.WRITE_CUSTOMER)
 @blp.arguments(CustomerPatchSchema, example={"name": "Another name"})
 @blp.response(200, CustomerSchema, example=examples.CUSTOMER)
 @blp.fails(*UNKNOWN)
-def update_customer(body: dict[str, Any], customer_id: str) -> Any:
+def update_customer(body: dict[str, Any], public_id: str) -> Any:
     """Change the keys that are sent"""
-    customer = customers.update(current_actor(), customer_id, now=now(), **body)
+    customer = customers.update(current_actor(), public_id, now=now(), **body)
     db.session.commit()
     return customer
 
 
-@blp.route("/<string:customer_id>", methods=["DELETE"], **CUSTOMER_PATH)
+@blp.route("/<string:publicId>", methods=["DELETE"], **CUSTOMER_PATH)
 @blp.allow(Action.WRITE_CUSTOMER)
 @blp.response(200, SuccessSchema)
 @blp.fails(*UNKNOWN, "409 Customer has monitors")
-def delete_customer(customer_id: str) -> Any:
+def delete_customer(public_id: str) -> Any:
     """Remove a customer that has no monitors"""
-    customers.delete(current_actor(), customer_id)
+    customers.delete(current_actor(), public_id)
     db.session.commit()
     return {"success": True}

@@ -29,7 +29,7 @@ from app.services.monitor_state import state_of
 MONITOR_PATH: dict[str, Any] = {
     "parameters": [
         {
-            "name": "public_id",
+            "name": "publicId",
             "in": "path",
             "required": True,
             "description": "The monitor's public UUID.",
@@ -80,7 +80,7 @@ def create_imap_pop_monitor(body: dict[str, Any]) -> Any:
     return _document(monitor), {"Location": f"/api/imap-pop-monitors/{monitor.public_id}"}
 
 
-@blp.route("/<string:public_id>", **MONITOR_PATH)
+@blp.route("/<string:publicId>", **MONITOR_PATH)
 @blp.allow(Action.READ)
 @blp.response(200, MonitorWithCustomerSchema, example=examples.WITH_CUSTOMER)
 @blp.fails(*UNKNOWN)
@@ -89,7 +89,7 @@ def get_imap_pop_monitor(public_id: str) -> Any:
     return _document(monitors.get(current_actor(), public_id))
 
 
-@blp.route("/<string:public_id>", methods=["PATCH"], **MONITOR_PATH)
+@blp.route("/<string:publicId>", methods=["PATCH"], **MONITOR_PATH)
 @blp.allow(Action.UPDATE_MONITOR)
 @blp.arguments(MonitorPatchSchema, example={"status": "disabled"})
 @blp.response(200, MonitorSchema, example=examples.MONITOR)
@@ -101,7 +101,7 @@ def update_imap_pop_monitor(body: dict[str, Any], public_id: str) -> Any:
     return _document(monitor)
 
 
-@blp.route("/<string:public_id>", methods=["DELETE"], **MONITOR_PATH)
+@blp.route("/<string:publicId>", methods=["DELETE"], **MONITOR_PATH)
 @blp.allow(Action.WRITE_MONITOR)
 @blp.response(200, SuccessSchema)
 @blp.fails(*UNKNOWN)
@@ -112,7 +112,7 @@ def delete_imap_pop_monitor(public_id: str) -> Any:
     return {"success": True}
 
 
-@blp.route("/<string:public_id>/trigger-check", methods=["POST"], **MONITOR_PATH)
+@blp.route("/<string:publicId>/trigger-check", methods=["POST"], **MONITOR_PATH)
 @blp.allow(Action.WRITE_MONITOR)
 @blp.response(200, TriggerSchema, example=examples.TRIGGERED)
 @blp.fails(
@@ -131,7 +131,7 @@ def trigger_imap_pop_check(public_id: str) -> Any:
     }
 
 
-@blp.route("/<string:public_id>/check-history", **MONITOR_PATH)
+@blp.route("/<string:publicId>/check-history", **MONITOR_PATH)
 @blp.allow(Action.READ)
 @blp.arguments(CheckHistoryArgsSchema, location="query")
 @blp.response(200, CheckHistorySchema, example=examples.CHECK_HISTORY)
