@@ -38,8 +38,10 @@ WORDS = (
         ErrorCode.LOGIN_DISABLED,
     ),
 )
+# A temporary password is no temporary trouble, so "temporary" counts with a word for trouble behind it.
 LATER_WORDS = re.compile(
-    r"too many|maximum number of|connection limit|try (it )?(again )?later|temporar|overload"
+    r"too many|maximum number of|connection limit|try (it )?(again )?later|overload"
+    r"|temporarily|temporary ((?!pass)[\w-]+ ){0,3}(fail|error|problem|issue|fault|outage|unavail|lock|block)"
     r"|(mailbox|maildrop|maillock).{0,30}(lock|in use)|already (locked|in use)",
     re.IGNORECASE,
 )
