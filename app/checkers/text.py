@@ -2,6 +2,7 @@
 
 import base64
 import re
+from urllib.parse import quote, quote_plus
 
 from app.domain.target import CheckTarget
 
@@ -50,7 +51,7 @@ def _pattern(secret: str) -> str:
 
 
 def _forms(target: CheckTarget) -> set[str]:
-    """The password plain, as an IMAP quoted string, and in base64 alone and as SASL messages carry it."""
+    """The password plain, as an IMAP quoted string, percent-encoded, and in base64 alone and as SASL has it."""
     password = target.password
     if not password:
         return set()
@@ -59,4 +60,16 @@ def _forms(target: CheckTarget) -> set[str]:
     sasl = (raw, b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw)
     encoded = {base64.b64encode(message).decode() for message in sasl}
     quoted = password.replace("\\", "\\\\").replace('"', '\\"')
-    return {password, quoted, *encoded, *(text.rstrip("=") for text in encoded)}
+    forms = {*encoded, *(text.rstrip("=") for text in encoded)}
+    # A server that takes the line apart at its blanks echoes the password without those at its ends.
+    for text in (password, password.strip()):
+        forms |= {text, *_percent_encoded(text)}
+    forms |= {quoted, quoted.strip()}
+    # A password of blanks alone has nothing left when it is trimmed, and nothing is found everywhere.
+    return forms - {""}
+
+
+def _percent_encoded(text: str) -> set[str]:
+    """As a URL's path, one part of it, or a form's field would have it: they differ in blanks and slashes."""
+    raw = text.encode("utf-8", "surrogatepass")
+    return {quote(raw), quote(raw, safe=""), quote_plus(raw)}

@@ -100,6 +100,28 @@ def test_nonsense_is_quoted_without_the_secret_in_any_spelling(protocol: Protoco
     assert outcome.message == "The server's answer was not understood: perhaps ********"
 
 
+@pytest.mark.parametrize(
+    ("password", "echo"),
+    [
+        (" hidden ", "hidden"),
+        (" hidden ", " hidden"),
+        ("hid/den+ü ", "hid%2Fden%2B%C3%BC"),
+        ("hid/den", "hid%2fden"),
+        ("hid/den&", "hid/den%26"),
+        (" hid den ", "%20hid%20den%20"),
+        (" hid den& ", "hid+den%26"),
+        ("hid%den\ud800", "hid%25den%ED%A0%80"),
+    ],
+)
+def test_trimmed_or_percent_encoded_secret_is_masked(password: str, echo: str) -> None:
+    clean = Cleaner(replace(target_at(1), password=password))
+    assert clean(f"user=x&pass={echo}&wrong").replace(" ", "") == "user=x&pass=********&wrong"
+
+
+def test_password_of_blanks_alone_does_not_mask_everything() -> None:
+    assert Cleaner(replace(target_at(1), password="  "))("wrong") == "wrong"
+
+
 def test_text_of_a_server_is_kept_valid_and_short() -> None:
     clean = Cleaner(target_at(1))
     assert clean(b" \x1b[31mred\xff\r\n") == "\ufffd[31mred\ufffd"
