@@ -1,5 +1,6 @@
 """TLS: contexts made once per policy, the handshake, and why one failed."""
 
+import re
 import ssl
 import threading
 from functools import lru_cache
@@ -36,6 +37,12 @@ CERTIFICATE_MESSAGES = {
 NO_TLS_SPOKEN = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
 """What OpenSSL says when the other side answers in clear text (the last since OpenSSL 3.2)."""
 
+# A block that is cut off goes on to the end, so that it is refused and not overlooked.
+_CERTIFICATES = re.compile(
+    r"^\ufeff?(-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----.*?(?:-----END \2-----|\Z))",
+    re.DOTALL | re.MULTILINE,
+)
+
 
 def context_for(policy: TlsPolicy) -> ssl.SSLContext:
     """The shared context of a policy. Never reconfigure it: other threads are using it.
@@ -50,7 +57,7 @@ def context_for(policy: TlsPolicy) -> ssl.SSLContext:
 @lru_cache(maxsize=MAX_CONTEXTS)
 def _make_context(policy: TlsPolicy) -> ssl.SSLContext:
     if policy.verify:
-        context = ssl.create_default_context(cadata=policy.ca)
+        context = ssl.create_default_context(cadata=_certificates(policy.ca) if policy.ca else None)
         # An authority given by hand is trusted as it is, without a root above it.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN if policy.ca else 0
     else:
@@ -61,6 +68,17 @@ def _make_context(policy: TlsPolicy) -> ssl.SSLContext:
         context.minimum_version = MINIMUM_VERSIONS[policy.minimum_version]
     context.sslsocket_class = GuardedTlsSocket
     return context
+
+
+def _certificates(bundle: str) -> str:
+    """The certificates of a bundle without the words beside them, which ssl refuses unless they are ASCII.
+
+    Raises ValueError when there is none: ssl would take an empty bundle for a wish for the system's own.
+    """
+    certificates = "\n".join(found[1] for found in _CERTIFICATES.finditer(bundle))
+    if not certificates or not certificates.isascii():
+        raise ValueError("no certificates in PEM")
+    return certificates
 
 
 class TlsUpgrade:

@@ -62,13 +62,31 @@ def test_server_below_the_minimum_version_is_a_tls_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    "ca", ["no PEM at all", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+    "ca",
+    [
+        "no PEM at all",
+        "für niemanden",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nfür\n-----END CERTIFICATE-----\n",
+        authority().pem + authority().pem[:200],
+    ],
+    ids=["no PEM", "no ASCII", "no certificate", "no base64", "cut off"],
 )
 def test_unreadable_authority_is_a_tls_failure(ca: str) -> None:
     outcome, server = check(IMAP, security=Security.TLS, tls=TlsPolicy(ca=ca))
     assert (outcome.code, outcome.phase) == (ErrorCode.TLS_FAILURE, Phase.TLS)
     assert outcome.message == "The authority certificates (`ca`) given are not readable as PEM."
     assert server.lines == []
+
+
+@every_protocol
+@pytest.mark.parametrize(
+    "comment", ["# Zertifizierungsstelle für alle\n", "\ufeff", "# Ausgestellt für uns\r\n\r\n"]
+)
+def test_words_beside_the_authorities_may_be_in_any_language(protocol: Protocol, comment: str) -> None:
+    bundle = f"{comment}{server_certificate('untrusted').pem}{comment}{authority().pem}# Ende für heute"
+    outcome, _ = check(protocol, security=Security.TLS, tls=TlsPolicy(ca=bundle))
+    assert outcome.status is CheckStatus.SUCCESS
 
 
 @pytest.mark.parametrize("name", [".leading.example", "x" * 300, "nul\0.example"])
