@@ -51,7 +51,7 @@ def _pattern(secret: str) -> str:
 
 
 def _forms(target: CheckTarget) -> set[str]:
-    """The password plain, as an IMAP quoted string, percent-encoded, and in base64 alone and as SASL has it."""
+    """The password plain, as an IMAP quoted string, percent-encoded, in base64 alone and as SASL has it."""
     password = target.password
     if not password:
         return set()
