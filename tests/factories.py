@@ -94,6 +94,8 @@ class Factory:
             "timeout_seconds": 30,
             "status": MonitorStatus.ACTIVE,
             "protocol": Protocol(config.get("protocol", "imap")),
+            # One of its own, or all monitors of a test would take turns.
+            "mailbox_key": uuid4().hex,
             "config_encrypted": current_app.config["CONFIG_STORE"].seal(public_id, config),
         }
         now = utcnow()

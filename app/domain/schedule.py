@@ -9,7 +9,8 @@ from hashlib import blake2b
 CONFIRM_AFTER_MS = 30_000
 """How long after a first failure the confirming check comes, when its planned time is later."""
 
-OVERDUE_INTERVALS = 2
+OVERDUE_GRACE_MS = 60_000
+"""For a scheduler that is restarted, or has many checks to catch up on."""
 
 
 def stable_offset_ms(key: str, interval_ms: int) -> int:
@@ -23,6 +24,6 @@ def next_slot_ms(now_ms: int, interval_ms: int, offset_ms: int) -> int:
     return now_ms + interval_ms - (now_ms - offset_ms) % interval_ms
 
 
-def overdue_after_ms(interval_ms: int, timeout_ms: int) -> int:
-    """How long after a missed planned time a monitor counts as being without data."""
-    return OVERDUE_INTERVALS * interval_ms + timeout_ms
+def overdue_after_ms(timeout_ms: int) -> int:
+    """How long after its planned time a monitor without a new result counts as being without data."""
+    return timeout_ms + OVERDUE_GRACE_MS

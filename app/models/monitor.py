@@ -33,6 +33,8 @@ class Monitor(Identified, Dated, Base):
     allowed_check_country_codes: Mapped[list[str] | None] = mapped_column(Json)
     notification_email: Mapped[str | None] = mapped_column(String(320))
     notification_phone_number: Mapped[str | None] = mapped_column(String(32))
+    mailbox_key: Mapped[str] = mapped_column(String(32))
+    """A keyed hash of host name, port and user: monitors that share it take turns."""
     config_encrypted: Mapped[str] = mapped_column(Text)
     """The whole `imapPopConfig` as JSON, encrypted for this row (app/crypto.py)."""
 

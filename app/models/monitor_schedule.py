@@ -35,6 +35,7 @@ class MonitorSchedule(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     monitor_id: Mapped[int] = mapped_column(ForeignKey("monitors.id", ondelete="CASCADE"))
     location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    mailbox_key: Mapped[str] = mapped_column(String(32), index=True)
     interval_ms: Mapped[int] = mapped_column(BigInteger)
     offset_ms: Mapped[int] = mapped_column(BigInteger)
     timeout_ms: Mapped[int] = mapped_column(BigInteger)
@@ -49,4 +50,4 @@ class MonitorSchedule(Base):
     last_error_code: Mapped[str | None] = mapped_column(String(64))
     last_error_message: Mapped[str | None] = mapped_column(Text)
 
-    location: Mapped[Location] = relationship()
+    location: Mapped[Location] = relationship(lazy="joined")

@@ -84,7 +84,7 @@ def update(actor: Actor, identifier: str, *, now: datetime, **fields: Any) -> Cu
 def delete(actor: Actor, identifier: str) -> None:
     """Remove a customer without monitors; ConflictError while it has some."""
     # The lock keeps a monitor from being added between the look and the removal.
-    customer = locked(get(actor, identifier), CUSTOMER_NOT_FOUND)
+    customer = locked(get(actor, identifier), CUSTOMER_NOT_FOUND, for_removal=True)
     has_monitors = ConflictError("Customer has monitors", "Delete or move the customer's monitors first.")
     if db.session.scalar(select(Monitor.id).where(Monitor.customer_id == customer.id).limit(1)) is not None:
         raise has_monitors

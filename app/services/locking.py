@@ -9,9 +9,14 @@ from app.models import Customer, Monitor
 Row = TypeVar("Row", Customer, Monitor)
 
 
-def locked(row: Row, title: str) -> Row:
-    """The row as the change before left it. Raises NotFoundError with `title` if that removed it."""
-    held = db.session.get(type(row), row.id, populate_existing=True, with_for_update=True)
+def locked(row: Row, title: str, *, for_removal: bool = False) -> Row:
+    """The row as the change before left it. Raises NotFoundError with `title` if that removed it.
+
+    Rows that refer to this one may still be added meanwhile, such as the results of a monitor, unless
+    it is to be removed: waiting for each other's rows would be a deadlock (PostgreSQL, NO KEY UPDATE).
+    """
+    lock = {"key_share": not for_removal}
+    held = db.session.get(type(row), row.id, populate_existing=True, with_for_update=lock)
     if held is None:
         raise NotFoundError(title)
     return held

@@ -10,6 +10,7 @@ from uuid import UUID
 from app.crypto import DecryptionError, Vault
 from app.domain.json_value import canonical, is_same
 from app.domain.secrets import TLS_KEYS, MaskError, has_secrets, kept_secrets, mask, unmask
+from app.domain.target import target_from_config
 from app.errors import InvalidError
 from app.models import Monitor
 from app.services.access import Actor
@@ -42,6 +43,11 @@ class ConfigStore:
         except DecryptionError as error:
             log.warning("config_undecryptable monitor=%s error=%s", monitor.public_id, error)
             return None
+
+    def mailbox_key(self, hostname: str, port: int | None, config: Mapping[str, Any]) -> str:
+        """The same for all monitors of one mailbox: host name, port that is dialled, user."""
+        target = target_from_config(hostname, port, config)
+        return self.vault.fingerprint(f"{target.hostname}|{target.effective_port}|{target.user or ''}")
 
     def shown(self, actor: Actor, monitor: Monitor) -> dict[str, Any]:
         """The config as this caller may see it; empty when it cannot be decrypted, as its checks say."""

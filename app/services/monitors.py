@@ -146,6 +146,7 @@ def create(
         organization_id=customer.organization_id,
         customer=customer,
         protocol=_protocol(config),
+        mailbox_key=store.mailbox_key(fields["hostname"], fields.get("port"), config),
         config_encrypted=store.seal(public_id, config),
         created_at=now,
         updated_at=now,
@@ -173,6 +174,8 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
         _flush()  # the new customer's countries count
         db.session.expire(monitor, ["customer"])
     if changed & RECHECKED:
+        config = store.read(monitor) or {}
+        monitor.mailbox_key = store.mailbox_key(monitor.hostname, monitor.port, config)
         schedules.sync(monitor, now)
     return monitor
 
@@ -199,7 +202,7 @@ def _place(monitor: Monitor) -> dict[str, Any]:
 
 def delete(actor: Actor, identifier: str) -> None:
     """Remove a monitor; its schedules and results go with it."""
-    db.session.delete(locked(get(actor, identifier), NOT_FOUND))
+    db.session.delete(locked(get(actor, identifier), NOT_FOUND, for_removal=True))
 
 
 def trigger(actor: Actor, identifier: str, *, now: datetime) -> tuple[Monitor, list[str]]:
@@ -208,7 +211,8 @@ def trigger(actor: Actor, identifier: str, *, now: datetime) -> tuple[Monitor, l
     Raises InvalidError for a disabled one or when no location is allowed, UnavailableError when none
     is active, TooManyError within 10 s of the last time.
     """
-    monitor = get(actor, identifier)
+    # Locked, or somebody disabling it meanwhile would find it planned again.
+    monitor = locked(get(actor, identifier), NOT_FOUND)
     if monitor.status is MonitorStatus.DISABLED:
         raise InvalidError("Monitor is disabled")
     active = locations.active(now)

@@ -46,11 +46,21 @@ def _monitor_metrics(registry: CollectorRegistry) -> None:
 
 
 def _schedule_metrics(registry: CollectorRegistry, now: datetime) -> None:
-    count, oldest_ms = schedules.due_count_and_oldest(now)
-    Gauge("pillarbox_checks_due", "Checks due and not yet begun.", registry=registry).set(count)
+    due = Gauge("pillarbox_checks_due", "Checks due and not yet begun.", ["location"], registry=registry)
+    lag = Gauge(
+        "pillarbox_check_lag_seconds",
+        "How late the oldest of them is, in seconds.",
+        ["location"],
+        registry=registry,
+    )
+    for code, (count, oldest_ms) in schedules.due_by_location(now).items():
+        due.labels(code).set(count)
+        lag.labels(code).set(oldest_ms / 1000)
     Gauge(
-        "pillarbox_check_lag_seconds", "How late the oldest of them is, in seconds.", registry=registry
-    ).set(oldest_ms / 1000)
+        "pillarbox_monitors_unplanned",
+        "Monitors that are not disabled and that no location may check.",
+        registry=registry,
+    ).set(schedules.count_unplanned())
     age = Gauge(
         "pillarbox_location_heartbeat_age_seconds",
         "Seconds since a location's scheduler was heard of.",

@@ -1,15 +1,11 @@
 """When and where monitors are checked: the hot table, in step with monitors, claimed by schedulers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, case, exists, func, literal, or_, select, update
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import selectinload
-from sqlalchemy.sql.functions import FunctionElement
 
 from app.clock import to_ms
 from app.domain.enums import MonitorStatus
@@ -30,38 +26,6 @@ FARTHEST_MS = 15 * 60_000
 """Nothing is planned, or held, further ahead than its interval, or its lease, and this."""
 
 BATCH = 500
-
-
-@dataclass(frozen=True)
-class ClaimedCheck:
-    """One check that this scheduler has to run now, with all that it needs to run it."""
-
-    schedule_id: int
-    token: UUID
-    monitor_id: int
-    monitor_public_id: UUID
-    location_id: int
-    hostname: str
-    port: int | None
-    timeout_seconds: int
-    config_encrypted: str = field(repr=False)
-
-
-class random_uuid(FunctionElement[UUID]):  # noqa: N801 - an SQL function, spelt as one
-    """A new UUID for each row, made by the database in the shape in which the Uuid type reads it."""
-
-    type = Uuid()
-    inherit_cache = True
-
-
-@compiles(random_uuid, "postgresql")
-def _uuid_on_postgresql(_element: object, _compiler: object, **_: object) -> str:
-    return "gen_random_uuid()"
-
-
-@compiles(random_uuid, "sqlite")
-def _uuid_on_sqlite(_element: object, _compiler: object, **_: object) -> str:
-    return "lower(hex(randomblob(16)))"
 
 
 def allowed_countries(monitor: Monitor) -> list[str] | None:
@@ -122,6 +86,7 @@ def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_du
             row = MonitorSchedule(location_id=location.id)
             monitor.schedules.append(row)
         row.interval_ms, row.timeout_ms = monitor.interval_ms, monitor.timeout_ms
+        row.mailbox_key = monitor.mailbox_key
         row.offset_ms = stable_offset_ms(f"{monitor.public_id}@{location.code}", monitor.interval_ms)
         if monitor.status is MonitorStatus.DISABLED or not is_eligible(location, countries):
             row.next_check_at_ms = None
@@ -130,11 +95,11 @@ def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_du
 
 
 def trigger(schedule_ids: list[int], now: datetime, *, pause_ms: int) -> bool:
-    """Make rows due at once; False when one of them was triggered less than `pause_ms` ago."""
+    """Make planned rows due at once; False when one is not planned, or was triggered within `pause_ms`."""
     now_ms = to_ms(now)
     triggered = db.session.execute(
         update(MonitorSchedule)
-        .where(MonitorSchedule.id.in_(schedule_ids))
+        .where(MonitorSchedule.id.in_(schedule_ids), MonitorSchedule.next_check_at_ms.is_not(None))
         .where(
             or_(
                 MonitorSchedule.triggered_at_ms.is_(None),
@@ -150,94 +115,15 @@ def trigger(schedule_ids: list[int], now: datetime, *, pause_ms: int) -> bool:
     return len(triggered.all()) == len(schedule_ids)
 
 
-def claim(location_id: int, now: datetime, limit: int) -> list[ClaimedCheck]:
-    """Take at most `limit` due rows of a location: lease, token and next planned time in one statement.
-
-    The next time is set now and not when the check ends, so that a crash costs one check and never
-    a monitor. Rows that another scheduler is just claiming are passed over.
-    """
-    statement = claim_statement(location_id, to_ms(now), limit, dialect=db.engine.dialect.name)
-    claimed = db.session.execute(statement).all()
-    tokens = {row.id: row.lease_token for row in claimed}
-    rows = db.session.execute(
-        select(
-            MonitorSchedule.id,
-            Monitor.id.label("monitor_id"),
-            Monitor.public_id,
-            Monitor.hostname,
-            Monitor.port,
-            Monitor.timeout_seconds,
-            Monitor.config_encrypted,
-        )
-        .join(Monitor, Monitor.id == MonitorSchedule.monitor_id)
-        .where(MonitorSchedule.id.in_(tokens))
-    )
-    return [
-        ClaimedCheck(
-            schedule_id=row.id,
-            token=tokens[row.id],
-            monitor_id=row.monitor_id,
-            monitor_public_id=row.public_id,
-            location_id=location_id,
-            hostname=row.hostname,
-            port=row.port,
-            timeout_seconds=row.timeout_seconds,
-            config_encrypted=row.config_encrypted,
-        )
-        for row in rows
-    ]
+def is_free(row: Any, now_ms: int) -> ColumnElement[bool]:
+    """Nobody is checking it: no lease, or one that ran out."""
+    return or_(row.lease_until_ms.is_(None), row.lease_until_ms < now_ms)
 
 
-def claim_statement(location_id: int, now_ms: int, limit: int, *, dialect: str) -> Any:
-    """`UPDATE … RETURNING` over the due rows; PostgreSQL locks them, SQLite has one writer anyway."""
-    row = MonitorSchedule
-    due: Any = (
-        select(row.id)
-        .where(row.location_id == location_id, row.next_check_at_ms <= now_ms)
-        .where(or_(row.lease_until_ms.is_(None), row.lease_until_ms < now_ms))
-        .order_by(row.next_check_at_ms)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    if dialect == "postgresql":
-        # As a subquery it might be run again for a row and pass the limit. SQLite needs the subquery:
-        # its driver begins no transaction for a statement that starts with WITH.
-        due = select(due.cte("due").c.id)
-    return (
-        update(row)
-        .where(row.id.in_(due))
-        .values(
-            lease_token=random_uuid(),
-            lease_until_ms=literal(now_ms + LEASE_MARGIN_MS) + row.timeout_ms,
-            next_check_at_ms=_next_slot(now_ms),
-        )
-        .returning(row.id, row.lease_token)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _next_slot(now_ms: int) -> ColumnElement[int]:
+def next_slot(now_ms: int) -> ColumnElement[int]:
     """`domain.schedule.next_slot_ms` in SQL."""
     row = MonitorSchedule
     return literal(now_ms) + row.interval_ms - (literal(now_ms) - row.offset_ms) % row.interval_ms
-
-
-def release(tokens: Iterable[UUID], now: datetime) -> None:
-    """Give back checks that were claimed and will not be run: they are due at once for whoever is left.
-
-    A monitor that was disabled meanwhile stays unplanned.
-    """
-    planned = MonitorSchedule.next_check_at_ms
-    db.session.execute(
-        update(MonitorSchedule)
-        .where(MonitorSchedule.lease_token.in_(list(tokens)))
-        .values(
-            lease_until_ms=None,
-            lease_token=None,
-            next_check_at_ms=case((planned.is_not(None), to_ms(now))),
-        )
-        .execution_options(synchronize_session=False)
-    )
 
 
 def spread_overdue(location_id: int, now: datetime) -> int:
@@ -255,7 +141,7 @@ def spread_overdue(location_id: int, now: datetime) -> int:
             MonitorSchedule.next_check_at_ms < now_ms - SPREAD_GRACE_MS,
             MonitorSchedule.last_checked_at.is_not(None),
         )
-        .values(next_check_at_ms=case((row.interval_ms > SPREAD_MS, soon), else_=_next_slot(now_ms)))
+        .values(next_check_at_ms=case((row.interval_ms > SPREAD_MS, soon), else_=next_slot(now_ms)))
         .returning(MonitorSchedule.id)
         .execution_options(synchronize_session=False)
     )
@@ -278,19 +164,50 @@ def bring_back(location_id: int, now: datetime) -> int:
     )
     planned = db.session.execute(
         here.where(row.next_check_at_ms > now_ms + FARTHEST_MS + row.interval_ms)
-        .values(next_check_at_ms=_next_slot(now_ms))
+        .values(next_check_at_ms=next_slot(now_ms))
         .returning(row.id)
     )
     return len(planned.all())
 
 
-def due_count_and_oldest(now: datetime) -> tuple[int, int]:
-    """How many rows are due and not being checked, and by how many milliseconds the oldest is late."""
+def unplan_disabled(location_id: int) -> int:
+    """Take disabled monitors off the plan, should a change that raced with theirs have put them on it."""
+    row = MonitorSchedule
+    is_disabled = exists().where(Monitor.id == row.monitor_id, Monitor.status == MonitorStatus.DISABLED)
+    unplanned = db.session.execute(
+        update(row)
+        .where(row.location_id == location_id, row.next_check_at_ms.is_not(None), is_disabled)
+        .values(next_check_at_ms=None)
+        .returning(row.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(unplanned.all())
+
+
+def due_by_location(now: datetime) -> dict[str, tuple[int, int]]:
+    """For each location's code: how many rows are due and free, and by how many ms the oldest is late."""
     now_ms = to_ms(now)
     row = MonitorSchedule
-    count, oldest = db.session.execute(
-        select(func.count(), func.min(row.next_check_at_ms))
-        .where(row.next_check_at_ms <= now_ms)
-        .where(or_(row.lease_until_ms.is_(None), row.lease_until_ms < now_ms))
-    ).one()
-    return count, 0 if oldest is None else now_ms - oldest
+    is_due = and_(row.location_id == Location.id, row.next_check_at_ms <= now_ms, is_free(row, now_ms))
+    found = db.session.execute(
+        select(Location.code, func.count(row.id), func.min(row.next_check_at_ms))
+        .outerjoin(row, is_due)
+        .group_by(Location.id, Location.code)
+    )
+    return {code: (count, 0 if oldest is None else now_ms - oldest) for code, count, oldest in found}
+
+
+def count_unplanned() -> int:
+    """Monitors that should be checked and are planned at no location that knows them."""
+    row = MonitorSchedule
+    of_monitor = row.monitor_id == Monitor.id
+    return (
+        db.session.scalar(
+            select(func.count())
+            .select_from(Monitor)
+            .where(Monitor.status != MonitorStatus.DISABLED)
+            .where(exists().where(of_monitor))
+            .where(~exists().where(of_monitor, row.next_check_at_ms.is_not(None)))
+        )
+        or 0
+    )

@@ -10,8 +10,9 @@ def beat(location_id: int, now: datetime) -> None:
 
 
 def repair(location_id: int, now: datetime) -> None:
-    """Heal the schedule: rows nobody made, and rows planned while the clock was wrong."""
+    """Heal the schedule: rows nobody made, rows nobody wants, and rows planned while the clock was wrong."""
     schedules.add_missing(location_id, now)
+    schedules.unplan_disabled(location_id)
     schedules.bring_back(location_id, now)
 
 

@@ -4,13 +4,11 @@ import logging
 from threading import Lock
 from time import monotonic
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
+
+from app.extensions import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
-
-AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
-"""Errors about the database as a whole: unreachable, locked, full, read-only. Trying again may help."""
 
 
 class Outage:
@@ -26,7 +24,7 @@ class Outage:
             if self._since is not None:
                 return
             self._since = monotonic()
-        if isinstance(error, AWAY):
+        if isinstance(error, DATABASE_AWAY):
             logger.error("database_away during=%s error=%s", self._activity, reason(error))
         else:
             # Nobody foresaw this one, so its traceback is needed.

@@ -12,9 +12,9 @@ from flask import Flask
 from app.clock import utcnow
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
-from app.services import checks, schedules
+from app.services import checks, claims
 from app.services.checks import CheckRecord
-from app.services.schedules import ClaimedCheck
+from app.services.claims import ClaimedCheck
 from app.worker.outage import Outage, reason
 from app.worker.slots import Slots
 from app.worker.writer import Writer
@@ -64,10 +64,10 @@ class Runner:
 
     def _start_due(self) -> None:
         while limit := self._limit():
-            claims = self._claim(limit)
-            for claim in claims:
+            taken = self._claim(limit)
+            for claim in taken:
                 self._submit(self.check, claim)
-            if len(claims) < limit:
+            if len(taken) < limit:
                 return
 
     def _limit(self) -> int:
@@ -75,10 +75,10 @@ class Runner:
 
     def _claim(self, limit: int) -> list[ClaimedCheck]:
         with self._app.app_context():
-            claims = schedules.claim(self._location_id, utcnow(), limit)
+            taken = claims.claim(self._location_id, utcnow(), limit)
             db.session.commit()
-        self._slots.take(claims)
-        return claims
+        self._slots.take(taken)
+        return taken
 
     def check(self, claim: ClaimedCheck) -> None:
         """Run one check, without a database connection, and leave its result to the writer."""
@@ -111,7 +111,7 @@ class Runner:
 
     def _give_back(self, tokens: list[UUID]) -> None:
         with self._app.app_context():
-            schedules.release(tokens, utcnow())
+            claims.release(tokens, utcnow())
             db.session.commit()
 
 

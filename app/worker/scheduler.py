@@ -15,7 +15,7 @@ from flask import Flask
 from app.clock import utcnow
 from app.extensions import db
 from app.services import locations
-from app.services.schedules import ClaimedCheck
+from app.services.claims import ClaimedCheck
 from app.worker import jobs
 from app.worker.outage import Outage
 

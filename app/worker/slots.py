@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from threading import Condition
 from uuid import UUID
 
-from app.services.schedules import ClaimedCheck
+from app.services.claims import ClaimedCheck
 
 
 class Slots:

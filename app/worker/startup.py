@@ -19,7 +19,8 @@ NOT_MIGRATED = "the database {url} is not migrated; run: flask --app wsgi db upg
 def require_database(app: Flask) -> None:
     """Raises StartError when the database cannot be reached or lacks migrations."""
     with app.app_context():
-        url = db.engine.url.render_as_string(hide_password=True)
+        # Without its query, which may hold the password too.
+        url = db.engine.url.set(query={}).render_as_string(hide_password=True)
         try:
             is_behind = migrations.is_behind()
         except SQLAlchemyError as error:

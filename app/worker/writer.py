@@ -9,10 +9,10 @@ from time import monotonic
 
 from flask import Flask
 
-from app.extensions import db
+from app.extensions import DATABASE_AWAY, db
 from app.services import checks
 from app.services.checks import CheckRecord
-from app.worker.outage import AWAY, Outage
+from app.worker.outage import Outage
 from app.worker.slots import Slots
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class Writer:
     def _is_settled(self, batch: list[CheckRecord]) -> bool:
         try:
             self._store(batch)
-        except AWAY as error:
+        except DATABASE_AWAY as error:
             self._outage.begin(error)
             return False
         except Exception as error:  # noqa: BLE001 - whatever a result does, the loop goes on

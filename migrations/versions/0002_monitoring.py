@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("allowed_check_country_codes", sa.JSON()),
         sa.Column("notification_email", sa.String(320)),
         sa.Column("notification_phone_number", sa.String(32)),
+        sa.Column("mailbox_key", sa.String(32), nullable=False),
         sa.Column("config_encrypted", sa.Text(), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("updated_at", INSTANT, nullable=False),
@@ -69,6 +70,7 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("monitor_id", BIG_ID, nullable=False),
         sa.Column("location_id", BIG_ID, nullable=False),
+        sa.Column("mailbox_key", sa.String(32), nullable=False),
         # Milliseconds since the epoch: the claim computes with them in SQL.
         sa.Column("interval_ms", sa.BigInteger(), nullable=False),
         sa.Column("offset_ms", sa.BigInteger(), nullable=False),
@@ -95,6 +97,7 @@ def upgrade() -> None:
         sa.CheckConstraint(f"last_status IN {CHECK_STATUSES}", name=op.f("ck_monitor_schedules_last_status")),
         postgresql_with={"fillfactor": 70},
     )
+    op.create_index("ix_monitor_schedules_mailbox_key", "monitor_schedules", ["mailbox_key"])
     is_scheduled = sa.text("next_check_at_ms IS NOT NULL")
     op.create_index(
         "ix_monitor_schedules_location_id_next_check_at_ms",

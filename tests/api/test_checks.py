@@ -243,13 +243,36 @@ class TestHealth:
     ) -> None:
         make.location()
         monitor = make.monitor(customer)
-        late_ms = overdue_after_ms(monitor.interval_ms, monitor.timeout_ms)
+        late_ms = overdue_after_ms(monitor.timeout_ms)
         for more_ms, health in ((-5_000, "pending"), (5_000, "no_data")):
             planned = to_ms(utcnow()) - late_ms - more_ms
             db.session.execute(update(MonitorSchedule).values(next_check_at_ms=planned))
             db.session.commit()
             assert admin.get(monitor_path(monitor)).get_json()["health"] == health
             assert admin.get(f"{MONITORS}?health={health}").get_json()["total"] == 1
+
+    def test_a_monitor_that_no_location_may_check_is_without_data(
+        self, admin: Caller, make: Factory, customer: Customer
+    ) -> None:
+        place = make.location()
+        monitor = make.monitor(customer)
+        make.result(monitor, place)
+
+        shown = admin.patch(monitor_path(monitor), {"allowedCheckCountryCodes": ["DE"]}).get_json()
+
+        assert (shown["health"], shown["nextCheckAt"]) == ("no_data", None)
+
+    def test_the_next_check_is_one_of_a_location_that_is_served(
+        self, admin: Caller, make: Factory, customer: Customer
+    ) -> None:
+        make.location(code="given-up", heartbeat_at=utcnow() - timedelta(days=1))
+        make.location()
+        monitor = make.monitor(customer)
+        for row, minutes in zip(monitor.schedules, (-60, 3), strict=True):
+            row.next_check_at_ms = to_ms(utcnow() + timedelta(minutes=minutes))
+        db.session.commit()
+
+        assert admin.get(monitor_path(monitor)).get_json()["nextCheckAt"] > utcnow().isoformat()
 
     def test_a_disabled_monitor_is_never_without_data(
         self, admin: Caller, make: Factory, customer: Customer

@@ -185,6 +185,9 @@ class TestReading:
 
         assert names(admin, f"search={search}") == found
 
+    def test_an_empty_search_finds_all(self, admin: Caller, monitor: Monitor) -> None:
+        assert names(admin, "search=") == [monitor.name]
+
     def test_filters_choose_by_status_protocol_and_customer(
         self, admin: Caller, make: Factory, house: Organization
     ) -> None:
@@ -203,7 +206,7 @@ class TestReading:
     @pytest.mark.parametrize(
         "query",
         ["status=broken", "health=fine", "protocol=smtp", "sort=id", "sort=", "customerId=acme",
-         "search=", "search=%00", "search=" + "x" * 256, "organizationId=0", "organizationId=x"],
+         "search=%00", "search=" + "x" * 256, "organizationId=0", "organizationId=x"],
     )  # fmt: skip
     def test_a_filter_that_is_none_is_400(self, admin: Caller, query: str) -> None:
         body = assert_failure(admin.get(f"{MONITORS}?{query}"), 400, "Invalid query parameters")

@@ -17,10 +17,10 @@ from app.domain.schedule import CONFIRM_AFTER_MS
 from app.domain.target import TargetGuard
 from app.extensions import db
 from app.models import CheckResult, Location, MonitorSchedule
-from app.services import checks, schedules
+from app.services import checks, claims
 from app.services.checks import CheckRecord
+from app.services.claims import ClaimedCheck
 from app.services.monitor_config import ConfigStore
-from app.services.schedules import ClaimedCheck
 from tests.factories import Factory
 
 NOW = utcnow() + timedelta(days=1)  # later than all that the suite makes
@@ -39,7 +39,7 @@ def claimed(make: Factory) -> ClaimedCheck:
     """A claimed check whose monitor is planned again in an hour."""
     location: Location = make.location()
     make.monitor()
-    [claim] = schedules.claim(location.id, NOW, 1)
+    [claim] = claims.claim(location.id, NOW, 1)
     plan(next_check_at_ms=FAR_MS)
     return claim
 
@@ -132,11 +132,11 @@ def test_a_batch_is_stored_together(make: Factory) -> None:
     location, customer = make.location(), make.customer()
     for _ in range(5):
         make.monitor(customer)
-    claims = schedules.claim(location.id, NOW, 5)
-    lost = replace(claims[0], token=uuid4())
-    records = [CheckRecord(claim, SUCCESS, NOW) for claim in [lost, *claims[1:]]]
+    taken = claims.claim(location.id, NOW, 5)
+    lost = replace(taken[0], token=uuid4())
+    records = [CheckRecord(claim, SUCCESS, NOW) for claim in [lost, *taken[1:]]]
     assert checks.record(records) == 4
-    assert {result.monitor_id for result in results()} == {claim.monitor_id for claim in claims[1:]}
+    assert {result.monitor_id for result in results()} == {claim.monitor_id for claim in taken[1:]}
 
 
 def test_a_claimed_check_runs_with_the_decrypted_config(

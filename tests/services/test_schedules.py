@@ -17,8 +17,9 @@ from app.domain.enums import CheckStatus, MonitorStatus
 from app.domain.schedule import next_slot_ms
 from app.extensions import db
 from app.models import Location, Monitor, MonitorSchedule
-from app.services import schedules
-from app.services.schedules import FARTHEST_MS, LEASE_MARGIN_MS, SPREAD_MS, ClaimedCheck
+from app.services import claims, schedules
+from app.services.claims import ClaimedCheck
+from app.services.schedules import FARTHEST_MS, LEASE_MARGIN_MS, SPREAD_MS
 from tests.factories import Factory
 
 NOW = utcnow() + timedelta(days=1)  # later than all that the suite makes
@@ -47,9 +48,9 @@ def set_row(monitor: Monitor, **columns: Any) -> None:
 
 
 def claim(location: Location, at: datetime = NOW, limit: int = 100) -> list[ClaimedCheck]:
-    claims = schedules.claim(location.id, at, limit)
+    taken = claims.claim(location.id, at, limit)
     db.session.commit()
-    return claims
+    return taken
 
 
 # --- claim
@@ -108,8 +109,10 @@ def test_a_monitor_in_maintenance_is_claimed(make: Factory, location: Location) 
 def test_each_location_claims_its_own_row(make: Factory, location: Location) -> None:
     elsewhere = make.location(code="elsewhere")
     make.monitor()
-    assert [claimed.location_id for claimed in claim(location)] == [location.id]
-    assert [claimed.location_id for claimed in claim(elsewhere)] == [elsewhere.id]
+    for place in (location, elsewhere):
+        taken = claim(place)
+        assert [claimed.location_id for claimed in taken] == [place.id]
+        claims.release([taken[0].token], NOW)
 
 
 def test_a_lease_keeps_a_due_row_until_it_runs_out(make: Factory, location: Location) -> None:
@@ -123,7 +126,7 @@ def test_a_lease_keeps_a_due_row_until_it_runs_out(make: Factory, location: Loca
 
 def test_a_claim_belongs_to_the_transaction(make: Factory, location: Location) -> None:
     make.monitor()
-    schedules.claim(location.id, NOW, 10)
+    claims.claim(location.id, NOW, 10)
     db.session.rollback()
     assert len(claim(location)) == 1
 
@@ -167,7 +170,7 @@ def test_the_database_plans_as_the_domain_does(
         make.monitor()
     offset_ms = int(fraction * interval_ms)
     db.session.execute(update(MonitorSchedule).values(interval_ms=interval_ms, offset_ms=offset_ms))
-    planned = db.session.scalar(select(schedules._next_slot(now_ms)))
+    planned = db.session.scalar(select(schedules.next_slot(now_ms)))
     assert planned == next_slot_ms(now_ms, interval_ms, offset_ms)
 
 
@@ -290,7 +293,7 @@ def test_a_trigger_from_the_future_refuses_nothing(make: Factory, location: Loca
 def test_a_released_check_is_due_at_once(make: Factory, location: Location) -> None:
     monitor = make.monitor()
     [claimed] = claim(location)
-    schedules.release([claimed.token], NOW)
+    claims.release([claimed.token], NOW)
     row = row_of(monitor)
     assert (row.lease_token, row.lease_until_ms, row.next_check_at_ms) == (None, None, NOW_MS)
 
@@ -299,7 +302,7 @@ def test_releasing_leaves_a_disabled_monitor_unplanned(make: Factory, location: 
     monitor = make.monitor()
     [claimed] = claim(location)
     set_row(monitor, next_check_at_ms=None)
-    schedules.release([claimed.token], NOW)
+    claims.release([claimed.token], NOW)
     row = row_of(monitor)
     assert (row.lease_token, row.next_check_at_ms) == (None, None)
 
@@ -307,7 +310,7 @@ def test_releasing_leaves_a_disabled_monitor_unplanned(make: Factory, location: 
 def test_releasing_leaves_the_claims_of_others_alone(make: Factory, location: Location) -> None:
     monitor = make.monitor()
     [claimed] = claim(location)
-    schedules.release([uuid4()], NOW)
+    claims.release([uuid4()], NOW)
     assert row_of(monitor).lease_token == claimed.token
 
 
@@ -394,8 +397,8 @@ def test_the_lag_counts_due_rows_that_nobody_checks(make: Factory, location: Loc
     late, checked = make.monitor(), make.monitor()
     set_row(checked, next_check_at_ms=NOW_MS - 9_000, lease_until_ms=NOW_MS + 1)
     set_row(late, next_check_at_ms=NOW_MS - 3_000)
-    assert schedules.due_count_and_oldest(NOW) == (1, 3_000)
+    assert schedules.due_by_location(NOW) == {location.code: (1, 3_000)}
 
 
 def test_without_due_rows_there_is_no_lag(make: Factory, location: Location) -> None:
-    assert schedules.due_count_and_oldest(NOW) == (0, 0)
+    assert schedules.due_by_location(NOW) == {location.code: (0, 0)}

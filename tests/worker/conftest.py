@@ -11,8 +11,7 @@ from app.domain.enums import CheckStatus
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import CheckResult
-from app.services import schedules
-from app.services.schedules import ClaimedCheck
+from app.services.claims import ClaimedCheck, claim
 from tests.factories import Factory
 from tests.parts.dovecot import dovecot
 
@@ -29,7 +28,7 @@ def claims(make: Factory) -> Callable[[int], list[ClaimedCheck]]:
         location, customer = make.location(), make.customer()
         for _ in range(count):
             make.monitor(customer)
-        claimed = schedules.claim(location.id, utcnow(), count)
+        claimed = claim(location.id, utcnow(), count)
         db.session.commit()
         return claimed
 

@@ -15,7 +15,7 @@ from app import create_app
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import MonitorSchedule
-from app.services.schedules import ClaimedCheck
+from app.services.claims import ClaimedCheck
 from app.worker.process import Process
 from tests.conftest import ENVIRON
 from tests.factories import Factory

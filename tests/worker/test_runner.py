@@ -15,7 +15,7 @@ from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import Location, MonitorSchedule
 from app.services.checks import CheckRecord
-from app.services.schedules import ClaimedCheck
+from app.services.claims import ClaimedCheck
 from app.worker import runner as module
 from app.worker.runner import CRASHED, Runner
 from app.worker.slots import Slots

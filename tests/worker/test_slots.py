@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.services.schedules import ClaimedCheck
+from app.services.claims import ClaimedCheck
 from app.worker.slots import Slots
 
 CLAIM = ClaimedCheck(

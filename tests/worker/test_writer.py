@@ -13,7 +13,7 @@ from app.extensions import db
 from app.models import CheckResult
 from app.services import checks
 from app.services.checks import CheckRecord
-from app.services.schedules import ClaimedCheck
+from app.services.claims import ClaimedCheck
 from app.worker import writer as module
 from app.worker.slots import Slots
 from app.worker.writer import NOT_STORABLE, Writer

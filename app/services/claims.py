@@ -1,0 +1,164 @@
+"""Claiming due checks: which scheduler runs what, and never two of one mailbox at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Uuid, and_, case, exists, func, literal, not_, or_, select, update
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.clock import to_ms
+from app.extensions import db
+from app.models import Monitor, MonitorSchedule
+from app.services.schedules import LEASE_MARGIN_MS, is_free, next_slot
+
+CLAIM_LOCK = 7_455_274
+"""Any number that nothing else locks (the migrations take the one before)."""
+
+
+@dataclass(frozen=True)
+class ClaimedCheck:
+    """One check that this scheduler has to run now, with all that it needs to run it."""
+
+    schedule_id: int
+    token: UUID
+    monitor_id: int
+    monitor_public_id: UUID
+    location_id: int
+    hostname: str
+    port: int | None
+    timeout_seconds: int
+    config_encrypted: str = field(repr=False)
+
+
+class random_uuid(FunctionElement[UUID]):  # noqa: N801 - an SQL function, spelt as one
+    """A new UUID for each row, made by the database in the shape in which the Uuid type reads it."""
+
+    type = Uuid()
+    inherit_cache = True
+
+
+@compiles(random_uuid, "postgresql")
+def _uuid_on_postgresql(_element: object, _compiler: object, **_: object) -> str:
+    return "gen_random_uuid()"
+
+
+@compiles(random_uuid, "sqlite")
+def _uuid_on_sqlite(_element: object, _compiler: object, **_: object) -> str:
+    # Version 4 (RFC 9562): version and variant have their places, the rest is random.
+    return (
+        "lower(hex(randomblob(6)) || '4' || substr(hex(randomblob(2)), 2)"
+        " || substr('89ab', 1 + abs(random() % 4), 1) || substr(hex(randomblob(2)), 2) || hex(randomblob(6)))"
+    )
+
+
+def _wait_for_turn() -> None:
+    """One claim at a time on PostgreSQL, so that two schedulers cannot take two rows of one mailbox."""
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
+
+
+def claim(location_id: int, now: datetime, limit: int) -> list[ClaimedCheck]:
+    """Take at most `limit` due rows of a location: lease, token and next planned time in one statement.
+
+    The next time is set now and not when the check ends, so that a crash costs one check and never
+    a monitor. A mailbox whose check is in flight anywhere is passed over: its row stays due.
+    """
+    _wait_for_turn()
+    statement = claim_statement(location_id, to_ms(now), limit, dialect=db.engine.dialect.name)
+    claimed = db.session.execute(statement).all()
+    tokens = {row.id: row.lease_token for row in claimed}
+    rows = db.session.execute(
+        select(
+            MonitorSchedule.id,
+            Monitor.id.label("monitor_id"),
+            Monitor.public_id,
+            Monitor.hostname,
+            Monitor.port,
+            Monitor.timeout_seconds,
+            Monitor.config_encrypted,
+        )
+        .join(Monitor, Monitor.id == MonitorSchedule.monitor_id)
+        .where(MonitorSchedule.id.in_(tokens))
+    )
+    return [
+        ClaimedCheck(
+            schedule_id=row.id,
+            token=tokens[row.id],
+            monitor_id=row.monitor_id,
+            monitor_public_id=row.public_id,
+            location_id=location_id,
+            hostname=row.hostname,
+            port=row.port,
+            timeout_seconds=row.timeout_seconds,
+            config_encrypted=row.config_encrypted,
+        )
+        for row in rows
+    ]
+
+
+def claim_statement(location_id: int, now_ms: int, limit: int, *, dialect: str) -> Any:
+    """`UPDATE … RETURNING` over the due rows; PostgreSQL locks them, SQLite has one writer anyway."""
+    row = MonitorSchedule
+    due: Any = (
+        select(row.id)
+        .where(row.location_id == location_id, row.next_check_at_ms <= now_ms)
+        .where(is_free(row, now_ms), *_is_only_one(row, location_id, now_ms))
+        .order_by(row.next_check_at_ms)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    if dialect == "postgresql":
+        # As a subquery it might be run again for a row and pass the limit. SQLite needs the subquery:
+        # its driver begins no transaction for a statement that starts with WITH.
+        due = select(due.cte("due").c.id)
+    return (
+        update(row)
+        .where(row.id.in_(due))
+        .values(
+            lease_token=random_uuid(),
+            lease_until_ms=literal(now_ms + LEASE_MARGIN_MS) + row.timeout_ms,
+            next_check_at_ms=next_slot(now_ms),
+        )
+        .returning(row.id, row.lease_token)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _is_only_one(row: Any, location_id: int, now_ms: int) -> tuple[ColumnElement[bool], ...]:
+    """No other row of the same mailbox is being checked, nor due here before this one."""
+    other = aliased(MonitorSchedule)
+    is_same_mailbox = and_(other.mailbox_key == row.mailbox_key, other.id != row.id)
+    is_before = or_(
+        other.next_check_at_ms < row.next_check_at_ms,
+        and_(other.next_check_at_ms == row.next_check_at_ms, other.id < row.id),
+    )
+    is_due_here = and_(
+        other.location_id == location_id, other.next_check_at_ms <= now_ms, is_free(other, now_ms)
+    )
+    return (
+        not_(exists().where(is_same_mailbox, other.lease_until_ms >= now_ms)),
+        not_(exists().where(is_same_mailbox, is_due_here, is_before)),
+    )
+
+
+def release(tokens: Iterable[UUID], now: datetime) -> None:
+    """Give back checks that were claimed and will not be run: they are due at once for whoever is left.
+
+    A monitor that was disabled meanwhile stays unplanned.
+    """
+    planned = MonitorSchedule.next_check_at_ms
+    db.session.execute(
+        update(MonitorSchedule)
+        .where(MonitorSchedule.lease_token.in_(list(tokens)))
+        .values(
+            lease_until_ms=None,
+            lease_token=None,
+            next_check_at_ms=case((planned.is_not(None), to_ms(now))),
+        )
+        .execution_options(synchronize_session=False)
+    )
