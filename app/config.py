@@ -89,7 +89,7 @@ def _database_url(value: str) -> str:
 def _redis_url(value: str) -> str:
     try:
         parts = urlsplit(value)
-        is_url = parts.scheme in {"redis", "rediss", "unix"} and bool(parts.netloc or parts.path)
+        is_url = parts.scheme in {"redis", "rediss", "redis+unix"} and bool(parts.netloc or parts.path)
         is_url = is_url and parts.port != 0
     except ValueError:
         is_url = False
@@ -175,12 +175,12 @@ class Settings:
         is_secret=True,
     )
     admin_email: str = _setting(
-        _matching(r"[^@\s]+@[^@\s]+", "an e-mail address"),
+        _matching(r"(?=.{3,320}$)[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+", "an e-mail address"),
         "login of the first admin",
         "admin@example.com",
     )
     admin_password: str = _setting(
-        _matching(r"(?s).{12,}", "12 characters or more"),
+        _matching(r"[^\x00-\x1f\x7f-\x9f]{12,1024}", "of 12 to 1024 characters without control characters"),
         "password of the first admin",
         generate=lambda: secrets.token_urlsafe(15),
         is_secret=True,
@@ -284,9 +284,17 @@ def _generated(setting: Field[Any], instance: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        return _keep(path, generate())
+        return _kept(setting, path, generate())
     except OSError as error:
         raise SettingError(f"{setting.name.upper()}: cannot read {path}: {error}") from None
+
+
+def _kept(setting: Field[Any], path: Path, value: str) -> str:
+    try:
+        return _keep(path, value)
+    except OSError as error:
+        name = setting.name.upper()
+        raise SettingError(f"{name} is not set, and {path} cannot be made to keep one: {error}") from None
 
 
 def _keep(path: Path, value: str) -> str:

@@ -6,8 +6,13 @@ from flask_jwt_extended import JWTManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.models.base import Base
+
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+"""Errors about the database as a whole: unreachable, locked, full, read-only. Trying again may help."""
 
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate()

@@ -17,6 +17,8 @@ def configure_logging(level: str) -> None:
     root.setLevel(level)
     # One line per tick would drown everything else.
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # One line for each request that is refused would let a flood fill the log.
+    logging.getLogger("flask-limiter").setLevel(logging.WARNING)
     migrations = logging.getLogger("alembic.runtime.migration")
     if _is_migration not in migrations.filters:
         migrations.addFilter(_is_migration)

@@ -7,7 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.api import auth, customers, docs, errors, limits, monitors, operations, requests
 from app.api.auth.tokens import JWT_CONFIG
-from app.api.base import MAX_BODY_BYTES
+from app.api.parser import MAX_BODY_BYTES
 from app.config import Settings
 from app.version import VERSION
 
@@ -51,7 +51,8 @@ FLASK_CONFIG: dict[str, Any] = {
             "securitySchemes": {"accessToken": ACCESS_TOKEN, "refreshToken": REFRESH_TOKEN},
         },
     },
-    "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
+    # One more than may come, so that a body of unknown length shows that it is too long.
+    "MAX_CONTENT_LENGTH": MAX_BODY_BYTES + 1,
     **JWT_CONFIG,
 }
 

@@ -13,13 +13,13 @@ from marshmallow import Schema as MarshmallowSchema
 from app.api.context import current_actor
 from app.api.errors import ErrorSchema
 from app.api.fields import Whole
-from app.api.parser import Parser, parse_json
+from app.api.parser import Parser, parse_json, read_body
 from app.domain.enums import Role
 from app.errors import INVALID_BODY, INVALID_QUERY, InvalidError
 from app.services import access
 from app.services.access import Action
 
-EVERYWHERE = ("429 Too Many Requests", "500 Internal Server Error")
+EVERYWHERE = ("429 Too Many Requests", "500 Internal Server Error", "503 Service Unavailable")
 LOCATION_FAILURES = {
     "json": (f"400 {INVALID_BODY}", "413 Request Entity Too Large", "415 Unsupported Media Type"),
     "query": (f"400 {INVALID_QUERY}",),
@@ -29,7 +29,6 @@ LOCATION_FAILURES = {
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MAX_BODY_BYTES = 64 * 1024
 MAX_PER_PAGE = 200
 OTHER_ORGANIZATION = "For global roles only: another organization than the one of the user."
 MAX_PAGE = 10_000_000
@@ -169,7 +168,7 @@ def _failure_doc(status: int, texts: list[str]) -> dict[str, Any]:
 def _body_keys() -> list[str]:
     """The keys of the body, if it can be read at all; what is wrong with it is said later."""
     try:
-        body = parse_json(request.get_data(cache=True))
+        body = parse_json(read_body(request))
     except InvalidError:
         return []
     return list(body) if isinstance(body, dict) else []

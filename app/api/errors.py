@@ -11,10 +11,12 @@ from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wrappers import Response
 
 from app.api.fields import HOSTNAME_FAULT
-from app.errors import RequestError
-from app.extensions import db
+from app.errors import RequestError, UnavailableError
+from app.extensions import DATABASE_AWAY, db
 
 log = logging.getLogger(__name__)
+
+OUTAGE_RETRY_SECONDS = 5
 
 
 class ErrorSchema(Schema):
@@ -55,6 +57,8 @@ class Api(SmorestApi):  # type: ignore[misc] # flask-smorest ships no types
 def init_app(app: Flask) -> None:
     app.register_error_handler(RequestError, _handle_request_error)
     app.register_error_handler(Exception, _handle_crash)
+    for outage in DATABASE_AWAY:
+        app.register_error_handler(outage, _handle_outage)
 
 
 def error_response(
@@ -75,6 +79,13 @@ def _handle_request_error(error: RequestError) -> Response:
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _handle_outage(error: Exception) -> Response:
+    """One line instead of a traceback for each request, as long as the database is away."""
+    log.error("database_away request_id=%s error=%s", g.get("request_id"), type(error).__name__)
+    away = UnavailableError(message="The database does not answer.", retry_after=OUTAGE_RETRY_SECONDS)
+    return _handle_request_error(away)
 
 
 def _handle_crash(error: Exception) -> Response:

@@ -150,8 +150,9 @@ class CustomerReference(fields.Raw):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | UUID:
         reference = parse_reference(value) if isinstance(value, str) else None
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_ID:
-            reference = value
+        is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if is_whole and not isinstance(value, bool) and abs(value) <= MAX_ID:
+            reference = int(value)
         if reference is None:
             raise ValidationError(CUSTOMER_FAULT)
         return reference

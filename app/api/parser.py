@@ -7,13 +7,15 @@ from typing import Any, NoReturn
 from flask import Request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser, is_json_request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from app.errors import INVALID_BODY, INVALID_CUSTOMER, INVALID_HOSTNAME, INVALID_QUERY, InvalidError
 
 UNKNOWN = "is not a known field"
+UNREADABLE = "The body could not be read to its end."
 NOT_JSON = "The body is not valid JSON."
 SHOWN_FAULTS = 3
+MAX_BODY_BYTES = 64 * 1024
 
 
 class Parser(FlaskParser):
@@ -22,9 +24,10 @@ class Parser(FlaskParser):
     DEFAULT_VALIDATION_STATUS = 400
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        if not is_json_request(req) and (req.content_length or req.content_type):
+        data = read_body(req)
+        if not is_json_request(req) and (data or req.content_type):
             raise UnsupportedMediaType("The body must be application/json.")
-        return parse_json(req.get_data(cache=True))
+        return parse_json(data)
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
         location, faults = next(iter(error.messages_dict.items()))
@@ -33,6 +36,20 @@ class Parser(FlaskParser):
             raise InvalidError(INVALID_QUERY, _sentence(paths), faults=paths) from None
         title, message = _headline(paths)
         raise InvalidError(title, message, faults=paths) from None
+
+
+def read_body(req: Request) -> bytes:
+    """All of the body. Raises RequestEntityTooLarge, or InvalidError for one that does not come through."""
+    try:
+        data = req.get_data(cache=True)
+    except HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - a bad chunk, a caller that left: each web server has errors of its own
+        raise InvalidError(INVALID_BODY, UNREADABLE) from None
+    if len(data) > MAX_BODY_BYTES:
+        # One without Content-Length was cut off there, not refused.
+        raise RequestEntityTooLarge
+    return data
 
 
 def parse_json(data: bytes) -> Any:

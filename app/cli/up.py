@@ -1,6 +1,7 @@
 """`flask up`: everything that a fresh clone needs, in one foreground command."""
 
 import shlex
+import socket
 import sys
 import time
 from http.client import HTTPConnection, HTTPException
@@ -28,6 +29,7 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared wit
 def up_command() -> None:
     """Migrate, make the first organization, and run web and scheduler until Ctrl-C."""
     settings: Settings = current_app.config["SETTINGS"]
+    _require_free_port(settings)
     upgrade()
     found_first()
     login = _login(settings)
@@ -46,6 +48,19 @@ def up_command() -> None:
 def _processes() -> dict[str, list[str]]:
     gunicorn = Path(sys.executable).with_name("gunicorn")
     return {"web": [str(gunicorn), "wsgi:app"], "scheduler": [sys.executable, "-m", "app.worker"]}
+
+
+def _require_free_port(settings: Settings) -> None:
+    """Whoever has the port would be taken for us, and its address announced with our password."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise click.ClickException(
+                f"PORT {settings.port} on HOST {settings.host} cannot be used: {error.strerror}"
+            ) from None
 
 
 def _login(settings: Settings) -> str:

@@ -48,23 +48,30 @@ def unmask(sent: Any, stored: Any, path: str = "imapPopConfig", name: str = "") 
         return {key: unmask(item, before.get(key), f"{path}.{key}", key) for key, item in sent.items()}
     if isinstance(sent, list):
         before_items = stored if isinstance(stored, list) else []
-        return [
-            unmask(item, before_items[at] if at < len(before_items) else None, f"{path}.{at}")
-            for at, item in enumerate(sent)
-        ]
+        return [_unmask_item(item, before_items[at : at + 1], f"{path}.{at}") for at, item in enumerate(sent)]
     return sent
 
 
-def kept_secrets(sent: Any, name: str = "") -> Iterator[str]:
-    """Names of the secrets for which the mask was sent: the stored value is to be kept."""
+def _unmask_item(sent: Any, stored: list[Any], path: str) -> Any:
+    """An item of a list has no name, so its masks stand for secrets only where all else is as it was."""
+    kept = next(kept_secrets(sent, path), None)
+    if kept is None:
+        return sent
+    if not stored or mask(stored[0]) != sent:
+        raise MaskError(kept)
+    return stored[0]
+
+
+def kept_secrets(sent: Any, path: str = "imapPopConfig", name: str = "") -> Iterator[str]:
+    """Paths at which the mask was sent for a secret: the stored value is to be kept."""
     if is_secret(name) and sent == MASK:
-        yield name
+        yield path
     elif isinstance(sent, Mapping):
         for key, item in sent.items():
-            yield from kept_secrets(item, key)
+            yield from kept_secrets(item, f"{path}.{key}", key)
     elif isinstance(sent, list):
-        for item in sent:
-            yield from kept_secrets(item)
+        for at, item in enumerate(sent):
+            yield from kept_secrets(item, f"{path}.{at}")
 
 
 def has_secrets(value: Any, name: str = "") -> bool:

@@ -92,7 +92,11 @@ CONFIG = NOT_OBJECT | st.one_of(
 MONITOR_FIELDS = {
     "name": text(1, 255) | st.none(),
     "hostname": text(1, 253, trim=False) | st.sampled_from(["http://a.b", "a.b/x", "a:1", "1.2.3", None]),
-    "customerId": NOT_TEXT.filter(lambda value: isinstance(value, bool | float | list | dict))
+    "customerId": NOT_TEXT.filter(
+        lambda value: (
+            isinstance(value, bool | list | dict) or (isinstance(value, float) and not value.is_integer())
+        )
+    )
     | BAD_TEXT
     | st.sampled_from(["", "acme", "1.5", 2**63, -(2**63) - 1, None]),
     "port": whole(1, 65535),

@@ -70,4 +70,4 @@ class CustomerPageSchema(PageSchema):
 
 class CustomerQueryArgsSchema(PageArgsSchema):
     organization_id = Whole(1, is_text=True, metadata={"description": OTHER_ORGANIZATION})
-    search = Text(1, 255, metadata={"description": "Part of the name."})
+    search = Text(0, 255, metadata={"description": "Part of the name."})

@@ -123,7 +123,7 @@ class MonitorPageSchema(PageSchema):
 class MonitorQueryArgsSchema(PageArgsSchema):
     organization_id = Whole(1, is_text=True, metadata={"description": OTHER_ORGANIZATION})
     customer_id = CustomerReference(metadata={"type": "string", "description": CUSTOMER_ID})
-    search = Text(1, 255, metadata={"description": "Part of the name, the host name or the customer's name."})
+    search = Text(0, 255, metadata={"description": "Part of the name, the host name or the customer's name."})
     status = Choice(MonitorStatus, STATUS_ALIASES)
     health = Choice(Health)
     protocol = Choice(Protocol)
