@@ -16,7 +16,8 @@ bind = (
     f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 )
 workers = _settings.web_concurrency
-worker_class = "gthread"
+# Threads, which callers cannot keep by sending or reading slowly.
+worker_class = "app.web.Worker"
 threads = 8
 # A worker's heartbeat, not a limit for requests: a test of a mailbox may take a minute.
 timeout = 120
