@@ -1,12 +1,14 @@
-"""Name resolution that cannot hold a check past its deadline.
+"""Name resolution that cannot hold a check past its deadline, nor let hanging names hold up the others.
 
-getaddrinfo has no timeout and cannot be cancelled, so it runs in a few daemon threads of its own. A
-check waits for its lookup only as long as it may, and joins one that is already running for that name.
+getaddrinfo has no timeout and cannot be cancelled, so it runs in daemon threads of its own. A check waits
+for its lookup only as long as it may, and joins one that is already under way for that name. Names that
+are known to hang get a few threads apart, so that they cannot use up those of the names that answer.
 """
 
 import socket
 import threading
-from collections import deque
+import time
+from collections import OrderedDict
 from concurrent.futures import Future
 from ipaddress import ip_address
 
@@ -14,9 +16,15 @@ from app.checkers.failure import CheckError
 from app.checkers.limits import Limits
 from app.domain.enums import ErrorCode
 
-MAX_THREADS = 64
+MAX_THREADS = 256
+MAX_SLOW_THREADS = 16
 MAX_WAITING = 1_000
-"""Names; past it a lookup fails at once instead of joining a queue that cannot be worked off in time."""
+"""Names per lane; past it a lookup fails at once instead of joining a queue that cannot be worked off."""
+MAX_HANGING = 10_000
+HANGING_SECONDS = 1.0
+"""A lookup this short does not hang, even if it was begun too late for the check that waited for it."""
+SECOND_CHANCE_SECONDS = 300.0
+"""Then a name that hung is taken for sound again, lest others that hang keep it from proving that it is."""
 MAX_ADDRESSES = 8
 THREAD_NAME = "name-lookup"
 
@@ -27,55 +35,139 @@ def lookup(name: str) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+class Query:
+    """One lookup and who waits for it. Its fields, except for the answer, are the resolver's to lock."""
+
+    def __init__(self, name: str, lane: "Lane") -> None:
+        self.name = name
+        self.lane = lane
+        self.answer: Future[list[str]] = Future()
+        self.waiters = 0
+        self.began_at: float | None = None
+        self.is_outlived = False
+        """Whether somebody stopped waiting while it ran."""
+
+
+class Lane:
+    """A queue and its threads. They start on demand and end when nothing waits, so an idle one is free."""
+
+    def __init__(self, max_threads: int, max_waiting: int) -> None:
+        self.max_threads = max_threads
+        self.max_waiting = max_waiting
+        self.threads = 0
+        self.waiting: OrderedDict[str, Query] = OrderedDict()
+
+
 class Resolver:
-    """A bounded pool of lookups. Its threads end when nothing waits, so an idle one costs nothing."""
+    """Two lanes of lookups: one for all names, and a small one for those whose last lookup hung."""
 
-    def __init__(self, max_threads: int = MAX_THREADS, max_waiting: int = MAX_WAITING) -> None:
-        self._max_threads = max_threads
-        self._max_waiting = max_waiting
+    def __init__(
+        self,
+        max_threads: int = MAX_THREADS,
+        max_slow_threads: int = MAX_SLOW_THREADS,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
         self._lock = threading.Lock()
-        self._threads = 0
-        self._waiting: deque[str] = deque()
-        self._running: dict[str, Future[list[str]]] = {}
+        self._main = Lane(max_threads, max_waiting)
+        self._slow = Lane(max_slow_threads, max_waiting)
+        self._under_way: dict[str, Query] = {}
+        self._hanging = HangingNames()
 
-    def start(self, name: str) -> Future[list[str]]:
-        """Begin a lookup, or join the one under way for this name."""
+    def ask(self, name: str, seconds: float) -> list[str]:
+        """Addresses of a name. Raises what its lookup raised, TimeoutError, or CheckError if we are busy."""
+        query = self.join(name)
+        try:
+            return query.answer.result(seconds)
+        except TimeoutError:
+            if query.began_at is None and query.lane is self._main:
+                raise _congested() from None
+            raise
+        finally:
+            self.leave(query)
+
+    def join(self, name: str) -> Query:
+        """Begin a lookup, or wait for the one under way for this name; to be followed by `leave`."""
         with self._lock:
-            if name in self._running:
-                return self._running[name]
-            if len(self._waiting) >= self._max_waiting:
-                raise CheckError(ErrorCode.DNS_FAILURE, "Too many name lookups are waiting for an answer.")
-            self._start_thread()
-            future: Future[list[str]] = Future()
-            self._running[name] = future
-            self._waiting.append(name)
-            return future
+            query = self._under_way.get(name) or self._begin(name)
+            query.waiters += 1
+            return query
 
-    def _start_thread(self) -> None:
+    def leave(self, query: Query) -> None:
+        """Stop waiting, answered or not. A lookup that has not begun and nobody waits for is dropped."""
+        with self._lock:
+            query.waiters -= 1
+            if query.began_at is not None:
+                query.is_outlived = True
+            elif not query.waiters:
+                del query.lane.waiting[query.name], self._under_way[query.name]
+
+    def _begin(self, name: str) -> Query:
         """Called with the lock held, so that the thread finds the name that it is started for."""
-        if self._threads < self._max_threads:
-            threading.Thread(target=self._work, name=THREAD_NAME, daemon=True).start()
-            self._threads += 1
+        lane = self._slow if name in self._hanging else self._main
+        if len(lane.waiting) >= lane.max_waiting:
+            raise _congested()
+        if lane.threads < lane.max_threads:
+            threading.Thread(target=self._work, args=[lane], name=THREAD_NAME, daemon=True).start()
+            lane.threads += 1
+        query = self._under_way[name] = lane.waiting[name] = Query(name, lane)
+        return query
 
-    def _work(self) -> None:
-        while (name := self._next()) is not None:
+    def _work(self, lane: Lane) -> None:
+        while (query := self._next(lane)) is not None:
             try:
-                addresses = lookup(name)
+                addresses = lookup(query.name)
             except Exception as error:  # noqa: BLE001 - handed to whoever waits, who sorts it out
-                self._pop(name).set_exception(error)
+                self._finish(query)
+                query.answer.set_exception(error)
             else:
-                self._pop(name).set_result(addresses)
+                self._finish(query)
+                query.answer.set_result(addresses)
 
-    def _next(self) -> str | None:
+    def _next(self, lane: Lane) -> Query | None:
         with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._threads -= 1
-            return None
+            if not lane.waiting:
+                lane.threads -= 1
+                return None
+            _, query = lane.waiting.popitem(last=False)
+            query.began_at = time.monotonic()
+            return query
 
-    def _pop(self, name: str) -> Future[list[str]]:
+    def _finish(self, query: Query) -> None:
+        """Note what the name is like before anybody hears of the answer, and may ask again."""
         with self._lock:
-            return self._running.pop(name)
+            del self._under_way[query.name]
+            took = time.monotonic() - (query.began_at or 0.0)
+            if query.is_outlived and took >= HANGING_SECONDS:
+                self._hanging.add(query.name)
+            else:
+                self._hanging.discard(query.name)
+
+
+class HangingNames:
+    """The names whose last lookup outlived a check that waited for it: so many at most, and for a while."""
+
+    def __init__(self) -> None:
+        self._since: OrderedDict[str, float] = OrderedDict()
+
+    def __contains__(self, name: str) -> bool:
+        since = self._since.get(name)
+        return since is not None and time.monotonic() - since < SECOND_CHANCE_SECONDS
+
+    def add(self, name: str) -> None:
+        self._since[name] = time.monotonic()
+        self._since.move_to_end(name)
+        if len(self._since) > MAX_HANGING:
+            self._since.popitem(last=False)
+
+    def discard(self, name: str) -> None:
+        self._since.pop(name, None)
+
+
+def _congested() -> CheckError:
+    """The name is not to blame, so this is no dns_failure."""
+    return CheckError(
+        ErrorCode.INTERNAL_ERROR, "Too many name lookups are waiting on our side; nothing was checked."
+    )
 
 
 _RESOLVER = Resolver()
@@ -86,9 +178,8 @@ def resolve(hostname: str, limits: Limits) -> list[str]:
     literal = _literal(hostname)
     if literal is not None:
         return [literal]
-    waiting_for = _RESOLVER.start(hostname)
     try:
-        addresses = waiting_for.result(limits.remaining())
+        addresses = _RESOLVER.ask(hostname, limits.remaining())
     except TimeoutError:
         raise limits.expired() from None
     except (OSError, ValueError) as error:
