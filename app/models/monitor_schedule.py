@@ -21,6 +21,8 @@ class MonitorSchedule(Base):
     __tablename__ = "monitor_schedules"
     __table_args__ = (
         UniqueConstraint("monitor_id", "location_id"),
+        # Both columns, or a planner without statistics takes the index of all due rows to look for a few.
+        Index(None, "mailbox_key", "location_id"),
         Index(
             None,
             "location_id",
@@ -35,7 +37,7 @@ class MonitorSchedule(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     monitor_id: Mapped[int] = mapped_column(ForeignKey("monitors.id", ondelete="CASCADE"))
     location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
-    mailbox_key: Mapped[str] = mapped_column(String(32), index=True)
+    mailbox_key: Mapped[str] = mapped_column(String(32))
     interval_ms: Mapped[int] = mapped_column(BigInteger)
     offset_ms: Mapped[int] = mapped_column(BigInteger)
     timeout_ms: Mapped[int] = mapped_column(BigInteger)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, and_, case, exists, func, literal, not_, or_, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, case, func, literal, or_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
@@ -132,18 +132,22 @@ def claim_statement(location_id: int, now_ms: int, limit: int, *, dialect: str) 
 def _is_only_one(row: Any, location_id: int, now_ms: int) -> tuple[ColumnElement[bool], ...]:
     """No other row of the same mailbox is being checked, nor due here before this one."""
     other = aliased(MonitorSchedule)
-    is_same_mailbox = and_(other.mailbox_key == row.mailbox_key, other.id != row.id)
+    is_checked = other.lease_until_ms >= now_ms
     is_before = or_(
         other.next_check_at_ms < row.next_check_at_ms,
         and_(other.next_check_at_ms == row.next_check_at_ms, other.id < row.id),
     )
-    is_due_here = and_(
-        other.location_id == location_id, other.next_check_at_ms <= now_ms, is_free(other, now_ms)
-    )
-    return (
-        not_(exists().where(is_same_mailbox, other.lease_until_ms >= now_ms)),
-        not_(exists().where(is_same_mailbox, is_due_here, is_before)),
-    )
+    is_first = and_(other.location_id == location_id, is_free(other, now_ms), is_before)
+    return _no_other(row, other, is_checked), _no_other(row, other, is_first)
+
+
+def _no_other(row: Any, other: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Looked up by the mailbox's index for each row that is about to be taken.
+
+    Written as NOT EXISTS, PostgreSQL would join the whole table instead.
+    """
+    is_same_mailbox = and_(other.mailbox_key == row.mailbox_key, other.id != row.id)
+    return select(literal(1)).where(is_same_mailbox, condition).limit(1).scalar_subquery().is_(None)
 
 
 def release(tokens: Iterable[UUID], now: datetime) -> None:

@@ -97,7 +97,9 @@ def upgrade() -> None:
         sa.CheckConstraint(f"last_status IN {CHECK_STATUSES}", name=op.f("ck_monitor_schedules_last_status")),
         postgresql_with={"fillfactor": 70},
     )
-    op.create_index("ix_monitor_schedules_mailbox_key", "monitor_schedules", ["mailbox_key"])
+    op.create_index(
+        "ix_monitor_schedules_mailbox_key_location_id", "monitor_schedules", ["mailbox_key", "location_id"]
+    )
     is_scheduled = sa.text("next_check_at_ms IS NOT NULL")
     op.create_index(
         "ix_monitor_schedules_location_id_next_check_at_ms",
