@@ -14,7 +14,8 @@ from app.models.base import Base
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 """Errors about the database as a whole: unreachable, locked, full, read-only. Trying again may help."""
 
-db = SQLAlchemy(model_class=Base)
+# What was committed is answered as it was then: reading it again might find it removed meanwhile.
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 migrate = Migrate()
 jwt = JWTManager()
 

@@ -12,6 +12,7 @@ from app.domain.enums import MonitorStatus
 from app.domain.schedule import stable_offset_ms
 from app.extensions import db
 from app.models import Customer, Location, Monitor, MonitorSchedule
+from app.services.locking import begin_writing
 
 LEASE_MARGIN_MS = 15_000
 """How much longer than its timeout a check may keep its row: time to be recorded."""
@@ -69,7 +70,10 @@ def _sync_all(which: ColumnElement[bool], now: datetime, locations: list[Locatio
         .options(selectinload(Monitor.schedules), selectinload(Monitor.customer))
         .order_by(Monitor.id)
         .limit(BATCH)
+        # Held, so that none is removed between being read and having its rows written.
+        .with_for_update(key_share=True, of=Monitor)
     )
+    begin_writing()
     after = 0
     while monitors := list(db.session.scalars(query.where(Monitor.id > after))):
         for monitor in monitors:

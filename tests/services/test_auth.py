@@ -8,6 +8,7 @@ import pytest
 from app.clock import utcnow
 from app.domain.enums import Role
 from app.errors import UnauthorizedError
+from app.extensions import db
 from app.services import auth
 from tests.factories import PASSWORD, Factory
 
@@ -55,6 +56,7 @@ def test_a_logout_is_dated_once(make: Factory) -> None:
     for later in (0, 5):
         auth.log_out(session_id=session.id, now=now + timedelta(seconds=later))
 
+    db.session.refresh(session)
     assert session.revoked_at == now
 
 

@@ -257,6 +257,7 @@ def test_only_monitors_without_a_row_are_added(make: Factory, location: Location
     missed = make.monitor()
     db.session.delete(row_of(missed))
     db.session.commit()
+    db.session.expire_all()
     planned = row_of(known).next_check_at_ms
     schedules.add_missing(location.id, NOW)
     assert row_of(missed).next_check_at_ms == NOW_MS

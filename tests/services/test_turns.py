@@ -1,7 +1,7 @@
 """Monitors of one mailbox take turns; changes, results and removals wait without a deadlock."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from threading import Event
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from app.models import CheckResult, Location, Monitor, MonitorSchedule, Organiza
 from app.services import checks, claims, schedules
 from app.services.checks import CheckRecord
 from app.services.claims import ClaimedCheck
-from tests.calling import MONITORS, Caller, monitor_path
+from tests.calling import MONITORS, Caller, customer_path, monitor_path
 from tests.factories import Factory
 
 NOW = utcnow() + timedelta(days=1)
@@ -184,6 +184,27 @@ class TestWaiting:
 
         assert statuses == [200]
         assert list(db.session.scalars(select(CheckResult.id))) == []
+
+    def test_a_monitor_is_not_removed_in_the_middle_of_its_customer_s_change(
+        self, make: Factory, admin: Caller, house: Organization, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make.location()
+        customer = make.customer(house)
+        monitors = [make.monitor(customer) for _ in range(2)]
+        victim, change = monitor_path(monitors[1]), customer_path(customer)
+        removals: list[Future[int]] = []
+        look_up = schedules.allowed_countries
+
+        def remove_meanwhile(monitor: Monitor) -> list[str] | None:
+            if not removals:
+                removals.append(pool.submit(lambda: admin.delete(victim).status_code))
+                wait(removals, timeout=0.5)
+            return look_up(monitor)
+
+        monkeypatch.setattr(schedules, "allowed_countries", remove_meanwhile)
+        with ThreadPoolExecutor(1) as pool:
+            answer = admin.patch(change, {"allowedCheckCountryCodes": ["DE"]})
+            assert (answer.status_code, removals[0].result(timeout=20)) == (200, 200)
 
     @pytest.mark.only_on("postgresql")
     def test_a_change_in_the_middle_does_not_meet_the_writer_head_on(
