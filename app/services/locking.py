@@ -24,6 +24,7 @@ def locked(row: Row, title: str, *, for_removal: bool = False) -> Row:
     Rows that refer to this one may still be added meanwhile, such as the results of a monitor, unless
     it is to be removed: waiting for each other's rows would be a deadlock (PostgreSQL, NO KEY UPDATE).
     """
+    begin_writing()
     lock = {"key_share": not for_removal}
     held = db.session.get(type(row), row.id, populate_existing=True, with_for_update=lock)
     if held is None:
