@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, g, has_request_context, jsonify
+from flask import Flask, g, jsonify
 from flask_smorest import Api as SmorestApi
 from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException, TooManyRequests
@@ -91,7 +91,7 @@ def _handle_outage(error: Exception) -> Response:
 def _handle_crash(error: Exception) -> Response:
     """The traceback goes to the log under the request's id; the caller gets the id alone."""
     db.session.rollback()
-    request_id = g.get("request_id") if has_request_context() else None
+    request_id = g.get("request_id")
     log.error("request_crashed request_id=%s", request_id, exc_info=error)
     return error_response(
         500,
