@@ -1,6 +1,7 @@
 """Builders of rows with defaults; each commits, so that requests and other processes see the row."""
 
 from datetime import datetime
+from hashlib import sha256
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from app.clock import utcnow
 from app.domain.enums import CheckStatus, MonitorStatus, Protocol, Role
 from app.extensions import db
 from app.models import (
+    ApiToken,
     CheckResult,
     Customer,
     Location,
@@ -22,6 +24,7 @@ from app.models import (
     UserCustomer,
 )
 from app.services import schedules
+from app.services.api_tokens import PREFIX
 from app.services.auth import SESSION_LIFE
 
 PASSWORD = "correct horse battery"
@@ -73,6 +76,23 @@ class Factory:
             **columns,
         )
         return self._commit(row)
+
+    def token(
+        self, organization: Organization | None = None, customer: Customer | None = None, **columns: Any
+    ) -> str:
+        """The text of an API token, for the organization or for that customer alone."""
+        text = PREFIX + uuid4().hex
+        organization_id = customer.organization_id if customer else (organization or self.organization()).id
+        now = utcnow()
+        defaults = {"name": f"Token {next(_number)}", "created_at": now, "token_hint": text[:9]}
+        row = ApiToken(
+            organization_id=organization_id,
+            customer_id=customer and customer.id,
+            token_hash=sha256(text.encode()).hexdigest(),
+            **(defaults | columns),
+        )
+        self._commit(row)
+        return text
 
     def location(self, *, heartbeat_at: datetime | None = None, **columns: Any) -> Location:
         columns.setdefault("code", "local")

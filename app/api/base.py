@@ -1,6 +1,5 @@
 """Blueprint and Schema with the house rules: camelCase keys, strict bodies, documented errors."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, ClassVar, ParamSpec, TypeVar
@@ -15,6 +14,7 @@ from app.api.errors import ErrorSchema
 from app.api.fields import Whole
 from app.api.parser import Parser, parse_json, read_body
 from app.domain.enums import Role
+from app.domain.names import camel_case, snake_case
 from app.errors import INVALID_BODY, INVALID_QUERY, InvalidError
 from app.services import access
 from app.services.access import Action
@@ -33,15 +33,6 @@ MAX_PER_PAGE = 200
 OTHER_ORGANIZATION = "For global roles only: another organization than the one of the user."
 MAX_PAGE = 10_000_000
 """Far beyond any list, and small enough for page times perPage to stay within 64 bits."""
-
-
-def camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.title() for part in rest)
-
-
-def snake_case(name: str) -> str:
-    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name)
 
 
 class Schema(MarshmallowSchema):

@@ -1,10 +1,11 @@
 """What a view needs to know: who asks, with which settings, at what time."""
 
+import logging
 from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from flask import current_app, g
+from flask import current_app, g, request
 from flask_jwt_extended import get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
@@ -12,10 +13,13 @@ from jwt.exceptions import PyJWTError
 from app.clock import utcnow
 from app.config import Settings
 from app.errors import UnauthorizedError
-from app.services import auth
-from app.services.access import Actor
+from app.extensions import DATABASE_AWAY, db
+from app.services import api_tokens, auth
+from app.services.access import Actor, Origin
 from app.services.identifiers import parse_uuid
 from app.services.monitor_config import ConfigStore
+
+log = logging.getLogger(__name__)
 
 
 def settings() -> Settings:
@@ -48,9 +52,31 @@ def known_actor() -> Actor | None:
     return cast(Actor | None, g.actor)
 
 
+def origin() -> Origin:
+    """Where this request comes from; TRUSTED_PROXIES may have told."""
+    return Origin(address=request.remote_addr, request_id=g.get("request_id"))
+
+
 def _authenticate() -> Actor | None:
+    given = request.headers.get("Authorization", "").split()
+    if len(given) == 2 and given[0] == "Bearer" and given[1].startswith(api_tokens.PREFIX):
+        return _authenticate_program(given[1])
     ids = token_ids(is_refresh=False)
-    return ids and auth.authenticate(session_id=ids[0], now=now())
+    return ids and auth.authenticate(session_id=ids[0], now=now(), origin=origin())
+
+
+def _authenticate_program(text: str) -> Actor | None:
+    token = api_tokens.find_by_text(text, now=now())
+    if token is None:
+        return None
+    try:
+        if api_tokens.note_use(token, now=now()):
+            db.session.commit()
+    except DATABASE_AWAY as error:
+        # A database that only takes no writes still answers readers.
+        db.session.rollback()
+        log.warning("token_use_not_noted token=%s error=%s", token.id, type(error).__name__)
+    return api_tokens.actor_of(token, origin())
 
 
 def token_ids(*, is_refresh: bool) -> tuple[UUID, UUID] | None:

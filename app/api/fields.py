@@ -4,18 +4,20 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate
 
+from app.clock import to_iso
 from app.domain.hostname import HostnameError, normalise_hostname
 from app.services.identifiers import MAX_ID, parse_reference
 
 MAX_INTEGER = 2**63 - 1
 MAX_DEPTH = 16
+MIN_PASSWORD, MAX_PASSWORD = 12, 1024
 REQUIRED = "is required"
 NOT_NULL = "must not be null"
 HOSTNAME_FAULT = "must be a valid hostname (no protocol, no path)"
@@ -54,6 +56,14 @@ class Text(fields.String):
         if not self.low <= len(text) <= self.high:
             raise ValidationError(f"must have {self.low} to {self.high} characters")
         return text
+
+
+class NewPassword(Text):
+    """A password to be set. Any characters but control characters; length is what makes it strong."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"format": "password", **kwargs.pop("metadata", {})}
+        super().__init__(MIN_PASSWORD, MAX_PASSWORD, load_only=True, metadata=metadata, **kwargs)
 
 
 class Choice(Text):
@@ -209,9 +219,7 @@ class Instant(fields.Field[datetime]):
         super().__init__(metadata=metadata, **kwargs)
 
     def _serialize(self, value: datetime | None, *_: Any, **__: Any) -> str | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return None if value is None else to_iso(value)
 
 
 class JsonObject(fields.Dict):

@@ -35,9 +35,9 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def caller() -> str:
-    """The user behind the token, else the address, which TRUSTED_PROXIES may have told."""
+    """The user or the API token, else the address, which TRUSTED_PROXIES may have told."""
     actor = known_actor()
-    return f"user:{actor.user_id}" if actor else f"address:{get_remote_address()}"
+    return f"{actor.kind}:{actor.id}" if actor else f"address:{get_remote_address()}"
 
 
 def _is_exempt() -> bool:

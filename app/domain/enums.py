@@ -98,3 +98,42 @@ class Role(StrEnum):
     READONLY = "readonly"
     GLOBAL_SUPPORTER = "global_supporter"
     GLOBAL_ADMIN = "global_admin"
+
+
+class Language(StrEnum):
+    """What an organization's messages are written in (ISO 639)."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+
+
+class ActorKind(StrEnum):
+    """Who may act: a person, a program with an API token, or an operator at the command line."""
+
+    USER = "user"
+    TOKEN = "token"
+    COMMAND = "command"
+
+
+class AuditAction(StrEnum):
+    """What the audit trail tells of, as `thing.deed`."""
+
+    MONITOR_CREATE = "monitor.create"
+    MONITOR_UPDATE = "monitor.update"
+    MONITOR_DELETE = "monitor.delete"
+    MONITOR_TRIGGER = "monitor.trigger"
+    CUSTOMER_CREATE = "customer.create"
+    CUSTOMER_UPDATE = "customer.update"
+    CUSTOMER_DELETE = "customer.delete"
+    ORGANIZATION_CREATE = "organization.create"
+    ORGANIZATION_UPDATE = "organization.update"
+    USER_CREATE = "user.create"
+    USER_UPDATE = "user.update"
+    USER_DELETE = "user.delete"
+    USER_CHANGE_PASSWORD = "user.change_password"
+    TOKEN_CREATE = "token.create"
+    TOKEN_DELETE = "token.delete"
+    SESSION_START = "session.start"
+    SESSION_END = "session.end"
+    SESSION_REUSE = "session.reuse"
+    """A refresh token came a second time, so the session was ended."""

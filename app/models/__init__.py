@@ -1,5 +1,7 @@
 """The tables. Importing this package makes all of them known to Alembic."""
 
+from app.models.api_token import ApiToken
+from app.models.audit_entry import AuditEntry
 from app.models.base import Base
 from app.models.check_result import CheckResult
 from app.models.customer import Customer
@@ -11,6 +13,8 @@ from app.models.session import Session
 from app.models.user import User, UserCustomer
 
 __all__ = [
+    "ApiToken",
+    "AuditEntry",
     "Base",
     "CheckResult",
     "Customer",

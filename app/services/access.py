@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement, and_, not_, true
 
-from app.domain.enums import Role
+from app.domain.enums import ActorKind, Role
 from app.errors import ForbiddenError, NotFoundError
 from app.extensions import db
-from app.models import Customer, Monitor, Organization
+from app.models import ApiToken, AuditEntry, Customer, Monitor, Organization, User, UserCustomer
 
 GLOBAL_ROLES = frozenset({Role.GLOBAL_ADMIN, Role.GLOBAL_SUPPORTER})
 _WRITERS = frozenset({Role.ADMIN, Role.EDITOR, Role.GLOBAL_ADMIN})
+_ADMINS = frozenset({Role.ADMIN, Role.GLOBAL_ADMIN})
 
 
 class Action(StrEnum):
@@ -22,6 +23,13 @@ class Action(StrEnum):
     UPDATE_MONITOR = "update a monitor"
     TEST_MONITOR = "test a monitor"
     WRITE_CUSTOMER = "create, edit or delete a customer"
+    USE_SESSION = "use a session"
+    MANAGE_CUSTOMER_TOKENS = "manage the tokens of customers"
+    MANAGE_ORGANIZATION_TOKENS = "manage the tokens of the organization"
+    MANAGE_USERS = "manage users"
+    UPDATE_ORGANIZATION = "change the organization"
+    MANAGE_ORGANIZATIONS = "list or create organizations"
+    READ_AUDIT_LOG = "read the audit log"
 
 
 ALLOWED = {
@@ -30,20 +38,47 @@ ALLOWED = {
     Action.UPDATE_MONITOR: _WRITERS | {Role.READONLY},
     Action.TEST_MONITOR: _WRITERS,
     Action.WRITE_CUSTOMER: _WRITERS,
+    Action.USE_SESSION: frozenset(Role),
+    Action.MANAGE_CUSTOMER_TOKENS: _WRITERS,
+    Action.MANAGE_ORGANIZATION_TOKENS: _ADMINS,
+    Action.MANAGE_USERS: _ADMINS,
+    Action.UPDATE_ORGANIZATION: _ADMINS,
+    Action.MANAGE_ORGANIZATIONS: frozenset({Role.GLOBAL_ADMIN}),
+    Action.READ_AUDIT_LOG: _ADMINS,
 }
+SESSION_ONLY = frozenset(
+    {Action.USE_SESSION, Action.MANAGE_CUSTOMER_TOKENS, Action.MANAGE_ORGANIZATION_TOKENS}
+)
+"""What an API token may not do whatever its role: a leaked one must not be able to make others."""
+
 READONLY_KEYS = frozenset({"status"})
 """All that `readonly` may send when it updates a monitor."""
 
+OUTSIDE = "This customer is outside your customers."
+
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a request came from, for the audit trail."""
+
+    address: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Actor:
     """Who is asking. `customer_ids` None: every customer of the organization."""
 
-    user_id: int
-    session_id: UUID
+    kind: ActorKind
+    id: int | None
+    """The number of the user or of the API token."""
+    name: str
+    """An e-mail address or a token's name, for people who read the audit trail."""
     organization_id: int
     role: Role
     customer_ids: frozenset[int] | None = None
+    session_id: UUID | None = None
+    origin: Origin = Origin()
 
     @property
     def is_global(self) -> bool:
@@ -55,9 +90,11 @@ class Actor:
 
 
 def require(actor: Actor, action: Action) -> None:
-    """Raises ForbiddenError unless the actor's role allows the action."""
+    """Raises ForbiddenError unless the actor's role allows the action, and its kind does."""
     if actor.role not in ALLOWED[action]:
         raise ForbiddenError(message=f"The role {actor.role} may not {action}.")
+    if actor.kind is ActorKind.TOKEN and action in SESSION_ONLY:
+        raise ForbiddenError(message=f"An API token may not {action}.")
 
 
 def require_update_keys(actor: Actor, keys: Collection[str]) -> None:
@@ -66,7 +103,7 @@ def require_update_keys(actor: Actor, keys: Collection[str]) -> None:
         raise ForbiddenError(message="The role readonly may change a monitor's status only.")
 
 
-def require_visible(actor: Actor, *, organization_id: int, customer_id: int, title: str) -> None:
+def require_visible(actor: Actor, *, organization_id: int, customer_id: int | None, title: str) -> None:
     """Another organization's row does not exist for the actor; one outside the actor's customers is refused.
 
     Raises NotFoundError with `title`, or ForbiddenError.
@@ -74,13 +111,13 @@ def require_visible(actor: Actor, *, organization_id: int, customer_id: int, tit
     if not actor.is_global and organization_id != actor.organization_id:
         raise NotFoundError(title)
     if actor.customer_ids is not None and customer_id not in actor.customer_ids:
-        raise ForbiddenError(message="This customer is outside your customers.")
+        raise ForbiddenError(message=OUTSIDE)
 
 
 def require_unrestricted(actor: Actor) -> None:
-    """Raises ForbiddenError for a user who is restricted to a list of customers."""
+    """Raises ForbiddenError for an actor who is restricted to a list of customers."""
     if actor.customer_ids is not None:
-        raise ForbiddenError(message="You are restricted to some customers and cannot add others.")
+        raise ForbiddenError(message="You are restricted to some customers, and this concerns all.")
 
 
 def organization_in_question(actor: Actor, requested: int | None) -> int:
@@ -103,3 +140,45 @@ def visible_customers(actor: Actor) -> ColumnElement[bool]:
 
 def visible_monitors(actor: Actor) -> ColumnElement[bool]:
     return true() if actor.customer_ids is None else Monitor.customer_id.in_(actor.customer_ids)
+
+
+def visible_audit_entries(actor: Actor) -> ColumnElement[bool]:
+    """What concerns no customer in particular is for those who are restricted to none."""
+    return true() if actor.customer_ids is None else AuditEntry.customer_id.in_(actor.customer_ids)
+
+
+def visible_tokens(actor: Actor) -> ColumnElement[bool]:
+    """Organization-wide tokens reach further than whoever is restricted to some customers."""
+    return true() if actor.customer_ids is None else ApiToken.customer_id.in_(actor.customer_ids)
+
+
+def visible_users(actor: Actor) -> ColumnElement[bool]:
+    """Whoever is restricted to some customers sees the users who are restricted to some of the same."""
+    if actor.customer_ids is None:
+        return true()
+    beyond = User.customers.any(UserCustomer.customer_id.not_in(actor.customer_ids))
+    return and_(User.is_restricted, not_(beyond))
+
+
+def require_manageable(actor: Actor, user: User, title: str) -> None:
+    """Whether the actor may change or remove that user at all.
+
+    Raises NotFoundError with `title` for another organization's, ForbiddenError for one who may do more
+    than the actor: to set that one's password would be to become that one.
+    """
+    if not actor.is_global and user.organization_id != actor.organization_id:
+        raise NotFoundError(title)
+    require_grantable(actor, user.role, user.customer_ids)
+
+
+def require_grantable(actor: Actor, role: Role, customer_ids: Collection[int] | None) -> None:
+    """Nobody grants a role or customers beyond their own. Raises ForbiddenError.
+
+    `customer_ids` None: no restriction.
+    """
+    if role in GLOBAL_ROLES and actor.role is not Role.GLOBAL_ADMIN:
+        raise ForbiddenError(message=f"Only global_admin may manage users with the role {role}.")
+    if actor.customer_ids is None:
+        return
+    if customer_ids is None or not actor.customer_ids.issuperset(customer_ids):
+        raise ForbiddenError(message="This reaches beyond the customers that you are restricted to.")

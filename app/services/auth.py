@@ -1,17 +1,23 @@
-"""Logging in and out. A session is a row, so that ending it holds for every web process."""
+"""Sessions and passwords. A session is a row, so that ending it holds for every web process."""
 
+import logging
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import contains_eager
 
-from app.errors import UnauthorizedError
+from app.domain.enums import ActorKind, AuditAction
+from app.errors import InvalidError, NotFoundError, UnauthorizedError
 from app.extensions import db
 from app.models import Session, User
-from app.services.access import Actor
+from app.services import audit
+from app.services.access import Actor, Origin
+from app.services.locking import locked
+
+log = logging.getLogger(__name__)
 
 ACCESS_TOKEN_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(days=30)
@@ -26,10 +32,11 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-def log_in(*, email: str, password: str, now: datetime) -> Session:
+def log_in(*, email: str, password: str, now: datetime, origin: Origin) -> Session:
     """Start a session. Raises UnauthorizedError, the same for an unknown address and a wrong password."""
     user = find_by_password(email=email, password=password)
     if user is None:
+        log.warning("login_refused address=%s", origin.address)
         raise UnauthorizedError(message=WRONG_LOGIN)
     if _hasher.check_needs_rehash(user.password_hash):
         user.password_hash = hash_password(password)
@@ -37,6 +44,7 @@ def log_in(*, email: str, password: str, now: datetime) -> Session:
         id=uuid4(), user=user, refresh_token_id=uuid4(), created_at=now, expires_at=now + SESSION_LIFE
     )
     db.session.add(session)
+    audit.record(actor_of(session, origin), AuditAction.SESSION_START, user, now=now)
     return session
 
 
@@ -47,22 +55,27 @@ def find_by_password(*, email: str, password: str) -> User | None:
     return user if user is not None and is_right and user.is_active else None
 
 
-def authenticate(*, session_id: UUID, now: datetime) -> Actor | None:
+def authenticate(*, session_id: UUID, now: datetime, origin: Origin) -> Actor | None:
     """Who a session belongs to, or None when it has ended or the user may no longer sign in."""
     session = _living_session(session_id, now)
-    if session is None:
-        return None
+    return None if session is None else actor_of(session, origin)
+
+
+def actor_of(session: Session, origin: Origin) -> Actor:
     user = session.user
     return Actor(
-        user_id=user.id,
-        session_id=session.id,
+        kind=ActorKind.USER,
+        id=user.id,
+        name=user.email,
         organization_id=user.organization_id,
         role=user.role,
         customer_ids=None if user.customer_ids is None else frozenset(user.customer_ids),
+        session_id=session.id,
+        origin=origin,
     )
 
 
-def rotate(*, session_id: UUID, refresh_token_id: UUID, now: datetime) -> Session | None:
+def rotate(*, session_id: UUID, refresh_token_id: UUID, now: datetime, origin: Origin) -> Session | None:
     """Spend a refresh token. None when it cannot be: then the session has ended, as of now if need be.
 
     A token that was spent before is in two hands, one of them a thief's, so its session ends.
@@ -74,16 +87,39 @@ def rotate(*, session_id: UUID, refresh_token_id: UUID, now: datetime) -> Sessio
         .values(refresh_token_id=uuid4(), expires_at=now + SESSION_LIFE)
         .returning(Session.id)
     ).first()
-    if spent is None:
-        log_out(session_id=session_id, now=now)
-        return None
-    return _living_session(session_id, now)
+    session = _living_session(session_id, now)
+    if spent is None and session is not None:
+        _end(Session.id == session_id, now=now)
+        audit.record(actor_of(session, origin), AuditAction.SESSION_REUSE, session.user, now=now)
+    return session if spent else None
 
 
-def log_out(*, session_id: UUID, now: datetime) -> None:
-    db.session.execute(
-        update(Session).where(Session.id == session_id, Session.revoked_at.is_(None)).values(revoked_at=now)
-    )
+def log_out(actor: Actor, *, now: datetime) -> None:
+    """End the session that the actor came with."""
+    _end(Session.id == actor.session_id, now=now)
+    audit.record(actor, AuditAction.SESSION_END, user_of(actor), now=now)
+
+
+def change_password(actor: Actor, *, current: str, new: str, now: datetime) -> None:
+    """Set the actor's own password and end all other sessions of that user. Raises InvalidError."""
+    user = user_of(actor)
+    if not _verify(user.password_hash, current):
+        raise InvalidError(faults={"currentPassword": ["is wrong"]}, message="currentPassword is wrong")
+    if new == current:
+        raise InvalidError(faults={"newPassword": ["is the old one"]}, message="newPassword is the old one")
+    set_password(locked(user, "User not found"), new, now=now, kept_session=actor.session_id)
+    user.updated_at = now
+    audit.record(actor, AuditAction.USER_CHANGE_PASSWORD, user, now=now)
+
+
+def set_password(user: User, password: str, *, now: datetime, kept_session: UUID | None = None) -> None:
+    """Give a user another password, and end every session but one: whoever knew the old one is out."""
+    user.password_hash = hash_password(password)
+    end_sessions(user, now=now, kept_session=kept_session)
+
+
+def end_sessions(user: User, *, now: datetime, kept_session: UUID | None = None) -> None:
+    _end(Session.user_id == user.id, Session.id.is_distinct_from(kept_session), now=now)
 
 
 def forget_ended_sessions(now: datetime) -> None:
@@ -92,7 +128,15 @@ def forget_ended_sessions(now: datetime) -> None:
 
 
 def user_of(actor: Actor) -> User:
-    return db.session.get_one(User, actor.user_id)
+    """Raises NotFoundError for a user who was removed a moment ago."""
+    user = db.session.get(User, actor.id)
+    if user is None:
+        raise NotFoundError("User not found")
+    return user
+
+
+def _end(*which: ColumnElement[bool], now: datetime) -> None:
+    db.session.execute(update(Session).where(Session.revoked_at.is_(None), *which).values(revoked_at=now))
 
 
 def _verify(password_hash: str, password: str) -> bool:

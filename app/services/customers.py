@@ -7,11 +7,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm.attributes import flag_modified
 
+from app.domain.enums import AuditAction
 from app.domain.json_value import is_same
 from app.errors import INVALID_CUSTOMER, ConflictError, InvalidError, NotFoundError
 from app.extensions import db
 from app.models import Customer, Monitor
-from app.services import access, schedules
+from app.services import access, audit, schedules
 from app.services.access import Actor
 from app.services.identifiers import parse_reference
 from app.services.locking import locked
@@ -63,6 +64,7 @@ def create(actor: Actor, *, now: datetime, organization_id: int | None = None, *
     customer = Customer(organization_id=organization, created_at=now, updated_at=now, **fields)
     db.session.add(customer)
     db.session.flush()  # the id, which is part of the answer
+    audit.record(actor, AuditAction.CUSTOMER_CREATE, customer, now=now, changes=audit.changes_of({}, fields))
     return customer
 
 
@@ -70,20 +72,23 @@ def update(actor: Actor, identifier: str, *, now: datetime, **fields: Any) -> Cu
     """Set the keys that are given. Monitors follow at once when the allowed countries change."""
     customer = locked(get(actor, identifier), CUSTOMER_NOT_FOUND)
     changed = {name: value for name, value in fields.items() if not is_same(getattr(customer, name), value)}
+    changes = audit.changes_of({name: getattr(customer, name) for name in changed}, changed)
     for name, value in changed.items():
         setattr(customer, name, value)
         flag_modified(customer, name)  # SQLAlchemy, too, would take `true` in custom fields for `1`
     if changed:
         customer.updated_at = now
+        audit.record(actor, AuditAction.CUSTOMER_UPDATE, customer, now=now, changes=changes)
     if "allowed_check_country_codes" in changed:
         schedules.sync_customer(customer, now)
     return customer
 
 
-def delete(actor: Actor, identifier: str) -> None:
+def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
     """Remove a customer without monitors; ConflictError while it has some."""
     # The lock keeps a monitor from being added between the look and the removal.
     customer = locked(get(actor, identifier), CUSTOMER_NOT_FOUND, for_removal=True)
     if db.session.scalar(select(Monitor.id).where(Monitor.customer_id == customer.id).limit(1)) is not None:
         raise ConflictError("Customer has monitors", "Delete or move the customer's monitors first.")
     db.session.delete(customer)
+    audit.record(actor, AuditAction.CUSTOMER_DELETE, customer, now=now)

@@ -1,5 +1,6 @@
 """Monitors: found, listed, made, changed, removed, triggered."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,13 +9,13 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import contains_eager, selectinload
 
-from app.domain.enums import Health, MonitorStatus, Protocol
+from app.domain.enums import AuditAction, Health, MonitorStatus, Protocol
 from app.domain.json_value import is_same
 from app.domain.target import CheckTarget, target_from_config
 from app.errors import InvalidError, NotFoundError, TooManyError, UnavailableError
 from app.extensions import db
 from app.models import Customer, Monitor
-from app.services import access, customers, locations, schedules
+from app.services import access, audit, customers, locations, schedules
 from app.services.access import Actor
 from app.services.identifiers import parse_uuid
 from app.services.locking import locked
@@ -26,6 +27,7 @@ ID_REQUIRED = "IMAP/POP monitor public ID (UUID) required"
 NOT_FOUND = "IMAP/POP monitor not found"
 NOTHING_ELIGIBLE = "No eligible monitoring locations for the selected allowed countries"
 NOTHING_ACTIVE = "No active monitoring locations available"
+CONFIG_PREFIX = "imapPopConfig."
 TRIGGER_PAUSE = timedelta(seconds=10)
 
 RECHECKED = frozenset(
@@ -155,6 +157,9 @@ def create(
     db.session.add(monitor)
     _flush()  # the id, which is part of the answer
     schedules.sync(monitor, now)
+    changes = audit.changes_of({}, {"customer_id": customer.id, **_columns(fields)})
+    changes |= audit.changes_of({}, config, CONFIG_PREFIX)
+    audit.record(actor, AuditAction.MONITOR_CREATE, monitor, now=now, changes=changes)
     return monitor
 
 
@@ -162,47 +167,65 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
     """Set the keys that are given; a monitor that is to be checked differently is due at once."""
     access.require_update_keys(actor, fields)
     monitor = locked(get(actor, identifier), NOT_FOUND)
+    stored = store.read(monitor)
+    wanted = _wanted_config(store, monitor, fields, stored)
     values = _columns(fields)
     if "customer_id" in fields:
         values["customer_id"] = customers.find(actor, fields["customer_id"], monitor.organization_id).id
-    values |= _config_columns(store, monitor, fields)
+    if wanted is not None:
+        sealed = store.seal(monitor.public_id, wanted)
+        values |= {"config_encrypted": sealed, "protocol": _protocol(wanted)}
     changed = {name for name, value in values.items() if getattr(monitor, name) != value}
+    before = {name: getattr(monitor, name) for name in changed}
     for name in changed:
         setattr(monitor, name, values[name])
     if changed:
         monitor.updated_at = now
         _flush()  # the new customer's countries count
         db.session.expire(monitor, ["customer"])
+        changes = _changes(before, values, stored, wanted)
+        audit.record(actor, AuditAction.MONITOR_UPDATE, monitor, now=now, changes=changes)
     if changed & RECHECKED:
-        config = store.read(monitor) or {}
+        config = (stored if wanted is None else wanted) or {}
         monitor.mailbox_key = store.mailbox_key(monitor.hostname, monitor.port, config)
         schedules.sync(monitor, now)
     return monitor
 
 
-def _config_columns(store: ConfigStore, monitor: Monitor, fields: dict[str, Any]) -> dict[str, Any]:
-    stored = store.read(monitor)
+def _wanted_config(
+    store: ConfigStore, monitor: Monitor, fields: dict[str, Any], stored: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """The config that is to replace the stored one; None when that is kept."""
     before = stored or {}
     wanted = chosen_config(fields, before)
     if store.mask_all:
         is_moved = any(fields.get(name, now) != now for name, now in _place(monitor).items())
         require_secrets_again(fields, stored, before if wanted is None else wanted, is_moved=is_moved)
     # What cannot be decrypted is kept until something replaces it: the missing key may come back.
-    if wanted is None or is_same(wanted, before):
-        return {}
-    return {
-        "config_encrypted": store.seal(monitor.public_id, wanted),
-        "protocol": _protocol(wanted),
-    }
+    return None if wanted is None or is_same(wanted, before) else wanted
+
+
+def _changes(
+    before: Mapping[str, Any],
+    values: Mapping[str, Any],
+    stored: Mapping[str, Any] | None,
+    wanted: Mapping[str, Any] | None,
+) -> audit.Changes:
+    """For the audit trail: columns as they were and are, and the config key by key."""
+    shown = [name for name in before if name not in {"config_encrypted", "protocol"}]
+    columns = audit.changes_of({name: before[name] for name in shown}, {name: values[name] for name in shown})
+    return columns if wanted is None else columns | audit.changes_of(stored or {}, wanted, CONFIG_PREFIX)
 
 
 def _place(monitor: Monitor) -> dict[str, Any]:
     return {"hostname": monitor.hostname, "port": monitor.port}
 
 
-def delete(actor: Actor, identifier: str) -> None:
+def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
     """Remove a monitor; its schedules and results go with it."""
-    db.session.delete(locked(get(actor, identifier), NOT_FOUND, for_removal=True))
+    monitor = locked(get(actor, identifier), NOT_FOUND, for_removal=True)
+    db.session.delete(monitor)
+    audit.record(actor, AuditAction.MONITOR_DELETE, monitor, now=now)
 
 
 def trigger(actor: Actor, identifier: str, *, now: datetime) -> tuple[Monitor, list[str]]:
@@ -226,6 +249,7 @@ def trigger(actor: Actor, identifier: str, *, now: datetime) -> tuple[Monitor, l
     pause = int(TRIGGER_PAUSE.total_seconds())
     if not schedules.trigger(list(rows), now, pause_ms=pause * 1000):
         raise TooManyError(message=f"A monitor can be triggered once in {pause} seconds.", retry_after=pause)
+    audit.record(actor, AuditAction.MONITOR_TRIGGER, monitor, now=now)
     return monitor, list(rows.values())
 
 

@@ -11,7 +11,7 @@ from app.domain.enums import Role
 from app.extensions import db
 from app.models import Customer, Organization, User
 from tests.calling import CUSTOMERS, MONITORS, Caller, assert_failure
-from tests.factories import Factory
+from tests.factories import PASSWORD, Factory
 
 WRITERS = {Role.ADMIN, Role.EDITOR, Role.GLOBAL_ADMIN}
 EVERYBODY = set(Role)
@@ -65,6 +65,14 @@ ROWS = [
     Row("update_customer", "PATCH", CUSTOMERS + "/{customer}", WRITERS, json={"name": "New"}),
     Row("delete_customer", "DELETE", CUSTOMERS + "/{empty_customer}", WRITERS),
     Row("log_out", "POST", "/api/auth/logout", EVERYBODY, is_about_a_customer=False),
+    Row(
+        "change_password",
+        "POST",
+        "/api/auth/change-password",
+        EVERYBODY,
+        json={"currentPassword": PASSWORD, "newPassword": "another horse battery"},
+        is_about_a_customer=False,
+    ),
     Row("get_me", "GET", "/api/auth/me", EVERYBODY, is_about_a_customer=False),
 ]
 PUBLIC = {

@@ -4,6 +4,11 @@ from typing import Any
 
 LOGIN: dict[str, Any] = {"email": "admin@example.com", "password": "the one that make run prints"}
 
+CHANGE_PASSWORD: dict[str, Any] = {
+    "currentPassword": "the one that make run prints",
+    "newPassword": "correct horse battery staple",
+}
+
 USER: dict[str, Any] = {
     "id": 1,
     "publicId": "22222222-2222-4222-8222-222222222222",

@@ -3,13 +3,18 @@
 from marshmallow import fields
 
 from app.api.base import BodySchema, Schema
-from app.api.fields import Instant, Text
+from app.api.fields import MAX_PASSWORD, Instant, NewPassword, Text
 from app.domain.enums import Role
 
 
 class LoginSchema(BodySchema):
     email = Text(1, 320, trim=True, required=True)
-    password = Text(1, 1024, required=True, metadata={"format": "password"})
+    password = Text(1, MAX_PASSWORD, required=True, metadata={"format": "password"})
+
+
+class ChangePasswordSchema(BodySchema):
+    current_password = Text(1, MAX_PASSWORD, required=True, metadata={"format": "password"})
+    new_password = NewPassword(required=True)
 
 
 class UserSchema(Schema):

@@ -82,6 +82,6 @@ def update_customer(body: dict[str, Any], public_id: str) -> Any:
 @blp.fails(*UNKNOWN, "409 Customer has monitors")
 def delete_customer(public_id: str) -> Any:
     """Remove a customer that has no monitors"""
-    customers.delete(current_actor(), public_id)
+    customers.delete(current_actor(), public_id, now=now())
     db.session.commit()
     return {"success": True}

@@ -107,7 +107,7 @@ def update_imap_pop_monitor(body: dict[str, Any], public_id: str) -> Any:
 @blp.fails(*UNKNOWN)
 def delete_imap_pop_monitor(public_id: str) -> Any:
     """Delete an IMAP/POP monitor and its history"""
-    monitors.delete(current_actor(), public_id)
+    monitors.delete(current_actor(), public_id, now=now())
     db.session.commit()
     return {"success": True}
 
