@@ -21,6 +21,9 @@ from app.services.monitor_config import ConfigStore
 
 log = logging.getLogger(__name__)
 
+MAX_ADDRESS = 64
+"""As many characters as the audit trail has room for."""
+
 
 def settings() -> Settings:
     return cast(Settings, current_app.config["SETTINGS"])
@@ -54,7 +57,9 @@ def known_actor() -> Actor | None:
 
 def origin() -> Origin:
     """Where this request comes from; TRUSTED_PROXIES may have told."""
-    return Origin(address=request.remote_addr, request_id=g.get("request_id"))
+    # A proxy that checks nothing may tell anything, of any length.
+    address = request.remote_addr and request.remote_addr[:MAX_ADDRESS]
+    return Origin(address=address, request_id=g.get("request_id"))
 
 
 def _authenticate() -> Actor | None:
@@ -69,14 +74,16 @@ def _authenticate_program(text: str) -> Actor | None:
     token = api_tokens.find_by_text(text, now=now())
     if token is None:
         return None
+    # Before anything is written: a rollback would have the token read again, and it may be gone by then.
+    actor = api_tokens.actor_of(token, origin())
     try:
         if api_tokens.note_use(token, now=now()):
             db.session.commit()
     except DATABASE_AWAY as error:
         # A database that only takes no writes still answers readers.
         db.session.rollback()
-        log.warning("token_use_not_noted token=%s error=%s", token.id, type(error).__name__)
-    return api_tokens.actor_of(token, origin())
+        log.warning("token_use_not_noted token=%s error=%s", actor.id, type(error).__name__)
+    return actor
 
 
 def token_ids(*, is_refresh: bool) -> tuple[UUID, UUID] | None:

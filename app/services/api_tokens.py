@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from app.domain.enums import ActorKind, AuditAction, Role
@@ -17,6 +18,7 @@ from app.models import ApiToken
 from app.services import access, audit, customers
 from app.services.access import Actor, Origin
 from app.services.identifiers import parse_reference
+from app.services.locking import locked
 from app.services.pages import Page, fetch_page
 
 PREFIX = "wsm_"
@@ -59,9 +61,12 @@ def actor_of(token: ApiToken, origin: Origin) -> Actor:
 
 def note_use(token: ApiToken, *, now: datetime) -> bool:
     """Date the last use, once a minute at most. Returns whether there is something to commit."""
-    if token.last_used_at is not None and token.last_used_at > now - USE_NOTED_EVERY:
+    latest = now - USE_NOTED_EVERY
+    if token.last_used_at is not None and token.last_used_at > latest:
         return False
-    db.session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now))
+    # Asked again in the statement: of many requests at once, one notes it.
+    is_due = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= latest)
+    db.session.execute(update(ApiToken).where(ApiToken.id == token.id, is_due).values(last_used_at=now))
     return True
 
 
@@ -116,7 +121,7 @@ def create(
         created_at=now,
     )
     db.session.add(token)
-    db.session.flush()  # the id, which is part of the answer
+    _flush()  # the id, which is part of the answer
     audit.record(actor, AuditAction.TOKEN_CREATE, token, now=now, changes=_told(token))
     return NewToken(token, text)
 
@@ -126,7 +131,7 @@ def delete(actor: Actor, identifier: str, *, now: datetime, is_of_customers: boo
 
     Raises InvalidError, NotFoundError, ForbiddenError.
     """
-    token = _get(actor, identifier)
+    token = locked(_get(actor, identifier), NOT_FOUND, for_removal=True)
     if is_of_customers and token.customer_id is None:
         raise ForbiddenError(message="This token is the whole organization's.")
     db.session.delete(token)
@@ -145,6 +150,14 @@ def _get(actor: Actor, identifier: str) -> ApiToken:
         actor, organization_id=token.organization_id, customer_id=token.customer_id, title=NOT_FOUND
     )
     return token
+
+
+def _flush() -> None:
+    """Raises NotFoundError for a customer that was there when it was looked for and is not any more."""
+    try:
+        db.session.flush()
+    except IntegrityError:
+        raise NotFoundError(customers.CUSTOMER_NOT_FOUND) from None
 
 
 def _told(token: ApiToken) -> audit.Changes:

@@ -6,9 +6,9 @@ from sqlalchemy import false, update
 
 from app.errors import NotFoundError
 from app.extensions import db
-from app.models import Customer, Monitor, Organization, User
+from app.models import ApiToken, Customer, Monitor, Organization, User
 
-Row = TypeVar("Row", Customer, Monitor, Organization, User)
+Row = TypeVar("Row", ApiToken, Customer, Monitor, Organization, User)
 
 
 def begin_writing() -> None:
