@@ -15,6 +15,9 @@ from app.models import Session
 
 MONITORS = "/api/imap-pop-monitors"
 CUSTOMERS = "/api/customers"
+ORGANIZATION, ORGANIZATIONS = "/api/organization", "/api/organizations"
+ORGANIZATION_TOKENS, CUSTOMER_TOKENS = "/api/organization/tokens", "/api/customer/tokens"
+AUDIT_LOG = "/api/audit-log"
 
 
 class FreshClient(FlaskClient):

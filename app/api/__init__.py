@@ -5,7 +5,19 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.api import auth, customers, docs, errors, limits, monitors, operations, requests
+from app.api import (
+    audit_log,
+    auth,
+    customers,
+    docs,
+    errors,
+    limits,
+    monitors,
+    operations,
+    organizations,
+    requests,
+    tokens,
+)
 from app.api.auth.tokens import JWT_CONFIG
 from app.api.parser import MAX_BODY_BYTES
 from app.config import Settings
@@ -21,6 +33,9 @@ First steps on this page:
 3. **Watch a mailbox**: open `POST /api/imap-pop-monitors` and press *Execute*. Its example works as it
    stands in a new installation; with your own host name and login it watches your mailbox.
 
+Programs need no login: make an API token with `POST /api/organization/tokens` and send it as Bearer where
+this page takes an `accessToken`. It acts as an editor of the organization, or of one customer.
+
 Every failure has the same body: `statusCode`, `statusMessage`, `message` and, for wrong fields, `errors`."""
 
 ACCESS_TOKEN: dict[str, str] = {
@@ -28,7 +43,8 @@ ACCESS_TOKEN: dict[str, str] = {
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "The `accessToken` of a login, without quotes and without the word Bearer. All operations "
-    "but login and refresh take it. When it has expired (`expiresIn` seconds), log in again or refresh.",
+    "but login and refresh take it. When it has expired (`expiresIn` seconds), log in again or refresh. "
+    "An API token (`wsm_…`) works in its place, except where tokens, users or sessions are managed.",
 }
 REFRESH_TOKEN: dict[str, str] = {
     "type": "http",
@@ -69,7 +85,7 @@ def init_app(app: Flask) -> None:
     # flask-smorest describes paging of its own, which no operation has.
     api.spec.components.schemas.pop("PaginationMetadata")
     # The order of the page: what a newcomer needs first stands first.
-    for resource in (auth, monitors, customers):
+    for resource in (auth, monitors, customers, organizations, tokens, audit_log):
         api.register_blueprint(resource.blp)
     app.register_blueprint(docs.blp)
     app.register_blueprint(operations.blp)

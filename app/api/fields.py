@@ -13,7 +13,8 @@ from marshmallow import ValidationError, fields, validate
 
 from app.clock import to_iso
 from app.domain.hostname import HostnameError, normalise_hostname
-from app.services.identifiers import MAX_ID, parse_reference
+from app.domain.time_zones import is_time_zone
+from app.services.identifiers import MAX_ID, parse_reference, parse_uuid
 
 MAX_INTEGER = 2**63 - 1
 MAX_DEPTH = 16
@@ -166,6 +167,33 @@ class CustomerReference(fields.Raw):
         if reference is None:
             raise ValidationError(CUSTOMER_FAULT)
         return reference
+
+
+class PublicId(Text):
+    """A UUID in its canonical form, in any case."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"format": "uuid", **kwargs.pop("metadata", {})}
+        super().__init__(36, 36, metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        public_id = parse_uuid(value) if isinstance(value, str) else None
+        if public_id is None:
+            raise ValidationError("must be a UUID")
+        return public_id
+
+
+class TimeZone(Text):
+    """A name of the IANA time zone database."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(1, 64, **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        name = super()._deserialize(value, *args, **kwargs)
+        if not is_time_zone(name):
+            raise ValidationError("must be a name of the IANA time zone database, such as Europe/Berlin")
+        return name
 
 
 class Email(Text):

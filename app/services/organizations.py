@@ -1,17 +1,69 @@
-"""The first organization, with the admin and the customer that a new installation starts with."""
+"""Organizations: shown, listed, made, changed; and the first one, that a new installation starts with."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
-from app.domain.enums import Role
+from app.domain.enums import AuditAction, Role
+from app.domain.json_value import is_same
+from app.errors import NotFoundError
 from app.extensions import db
 from app.models import Customer, Organization, User
+from app.services import access, audit
+from app.services.access import Actor
 from app.services.auth import hash_password
+from app.services.locking import locked
+from app.services.pages import Page, contains, fetch_page
+
+NOT_FOUND = "Organization not found"
 
 FIRST_CUSTOMER = UUID("11111111-1111-4111-8111-111111111111")
 """The customer of the API page's own example, so that a newcomer can send that example as it stands."""
+
+
+def get(actor: Actor, organization_id: int | None = None) -> Organization:
+    """The actor's own organization, or the one that a global role names.
+
+    Raises ForbiddenError for somebody else's, NotFoundError.
+    """
+    organization = db.session.get(Organization, access.organization_in_question(actor, organization_id))
+    if organization is None:
+        raise NotFoundError(NOT_FOUND)
+    return organization
+
+
+def list_page(*, page: int, per_page: int, search: str | None = None) -> Page[Organization]:
+    """One page of all organizations there are."""
+    query = select(Organization)
+    if search:
+        query = query.where(Organization.name.ilike(contains(search), escape="\\"))
+    return fetch_page(query, page=page, per_page=per_page, order_by=[Organization.id])
+
+
+def create(actor: Actor, *, now: datetime, **fields: Any) -> Organization:
+    organization = Organization(created_at=now, updated_at=now, **fields)
+    db.session.add(organization)
+    db.session.flush()  # the id, which is part of the answer
+    changes = audit.changes_of({}, fields)
+    audit.record(actor, AuditAction.ORGANIZATION_CREATE, organization, now=now, changes=changes)
+    return organization
+
+
+def update(actor: Actor, *, now: datetime, organization_id: int | None = None, **fields: Any) -> Organization:
+    """Set the keys that are given. Settings concern all customers: ForbiddenError for whoever has some."""
+    access.require_unrestricted(actor)
+    organization = locked(get(actor, organization_id), NOT_FOUND)
+    before = {name: getattr(organization, name) for name in fields}
+    changed = {name: value for name, value in fields.items() if not is_same(before[name], value)}
+    for name, value in changed.items():
+        setattr(organization, name, value)
+    if changed:
+        organization.updated_at = now
+        changes = audit.changes_of(before, {**before, **changed})
+        audit.record(actor, AuditAction.ORGANIZATION_UPDATE, organization, now=now, changes=changes)
+    return organization
 
 
 def found_first(*, email: str, password: str, now: datetime) -> Organization | None:

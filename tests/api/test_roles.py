@@ -6,14 +6,26 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from app.domain.enums import Role
 from app.extensions import db
-from app.models import Customer, Organization, User
-from tests.calling import CUSTOMERS, MONITORS, Caller, assert_failure
+from app.models import ApiToken, Customer, Organization, User
+from tests.calling import (
+    AUDIT_LOG,
+    CUSTOMER_TOKENS,
+    CUSTOMERS,
+    MONITORS,
+    ORGANIZATION,
+    ORGANIZATION_TOKENS,
+    ORGANIZATIONS,
+    Caller,
+    assert_failure,
+)
 from tests.factories import PASSWORD, Factory
 
 WRITERS = {Role.ADMIN, Role.EDITOR, Role.GLOBAL_ADMIN}
+ADMINS = {Role.ADMIN, Role.GLOBAL_ADMIN}
 EVERYBODY = set(Role)
 
 
@@ -35,6 +47,7 @@ class Row:
 
 MONITOR = MONITORS + "/{monitor}"
 NEW_MONITOR = {"customerId": "{customer}", "name": "New", "hostname": "127.0.0.1"}
+NEW_TOKEN = {"customerId": "{customer}", "name": "New"}
 ROWS = [
     Row("list_imap_pop_monitors", "GET", MONITORS, EVERYBODY, is_about_a_customer=False),
     Row("create_imap_pop_monitor", "POST", MONITORS, WRITERS, 201, NEW_MONITOR),
@@ -64,6 +77,35 @@ ROWS = [
     Row("get_customer", "GET", CUSTOMERS + "/{customer}", EVERYBODY),
     Row("update_customer", "PATCH", CUSTOMERS + "/{customer}", WRITERS, json={"name": "New"}),
     Row("delete_customer", "DELETE", CUSTOMERS + "/{empty_customer}", WRITERS),
+    Row("get_organization", "GET", ORGANIZATION, EVERYBODY, is_about_a_customer=False),
+    Row(
+        "update_organization", "PATCH", ORGANIZATION, ADMINS, json={"name": "New"}, is_about_a_customer=False
+    ),
+    Row("list_organizations", "GET", ORGANIZATIONS, {Role.GLOBAL_ADMIN}, is_about_a_customer=False),
+    Row(
+        "create_organization",
+        "POST",
+        ORGANIZATIONS,
+        {Role.GLOBAL_ADMIN},
+        201,
+        {"name": "New"},
+        is_about_a_customer=False,
+    ),
+    Row("list_organization_tokens", "GET", ORGANIZATION_TOKENS, ADMINS, is_about_a_customer=False),
+    Row(
+        "create_organization_token",
+        "POST",
+        ORGANIZATION_TOKENS,
+        ADMINS,
+        201,
+        {"name": "New"},
+        is_about_a_customer=False,
+    ),
+    Row("delete_organization_token", "DELETE", ORGANIZATION_TOKENS + "/{token}", ADMINS),
+    Row("list_customer_tokens", "GET", CUSTOMER_TOKENS, WRITERS, is_about_a_customer=False),
+    Row("create_customer_token", "POST", CUSTOMER_TOKENS, WRITERS, 201, NEW_TOKEN),
+    Row("delete_customer_token", "DELETE", CUSTOMER_TOKENS + "/{token}", WRITERS),
+    Row("list_audit_log", "GET", AUDIT_LOG, ADMINS, is_about_a_customer=False),
     Row("log_out", "POST", "/api/auth/logout", EVERYBODY, is_about_a_customer=False),
     Row(
         "change_password",
@@ -100,6 +142,7 @@ class Place:
     customer: str
     empty_customer: str
     monitor: str
+    token: str
 
     def send(self, caller: Caller, row: Row) -> Any:
         names = vars(self)
@@ -108,7 +151,10 @@ class Place:
 
 
 def furnish(make: Factory, customer: Customer, empty: Customer) -> Place:
-    return Place(str(customer.public_id), str(empty.public_id), str(make.monitor(customer).public_id))
+    make.token(customer=customer)
+    token = db.session.scalars(select(ApiToken).order_by(ApiToken.id.desc())).first()
+    rows = (customer, empty, make.monitor(customer), token)
+    return Place(*(str(row.public_id) for row in rows if row))
 
 
 @pytest.fixture
@@ -222,7 +268,7 @@ def test_a_global_admin_acts_in_every_organization(
     response = elsewhere.send(caller(Role.GLOBAL_ADMIN), row)
 
     # A create body without organizationId is about the caller's own organization.
-    assert response.status_code == (404 if row.json is NEW_MONITOR else row.status)
+    assert response.status_code == (404 if row.json in (NEW_MONITOR, NEW_TOKEN) else row.status)
 
 
 @pytest.mark.parametrize(

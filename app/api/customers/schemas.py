@@ -4,10 +4,9 @@ from marshmallow import fields
 
 from app.api.base import OTHER_ORGANIZATION, BodySchema, PageArgsSchema, PageSchema, Schema
 from app.api.fields import Choice, CountryCodes, Email, Instant, JsonObject, Phone, Text, Whole
+from app.domain.bounds import MAX_CHECKS, MAX_REMINDER_MINUTES
 from app.domain.enums import CustomerStatus
 
-MAX_CHECKS = 100
-MAX_REMINDER_MINUTES = 7 * 24 * 60
 _INHERITED = "Null inherits the organization's."
 
 

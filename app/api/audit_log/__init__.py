@@ -1,0 +1,5 @@
+"""The audit trail: who changed what."""
+
+from app.api.audit_log.routes import blp
+
+__all__ = ["blp"]
