@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from app.checkers.limits import Limits
 from app.checkers.sockets import Connection
 from app.checkers.text import Cleaner
+from app.checkers.transcript import Transcript
 from app.domain.enums import Phase
 from app.domain.target import CheckTarget, TargetGuard
 
@@ -52,6 +53,7 @@ class Attempt:
     duration: float | None = None
     """Seconds from the start of the check to its verdict."""
     connection: Connection | None = field(default=None, repr=False)
+    transcript: Transcript = field(default_factory=Transcript, repr=False)
 
     def __post_init__(self) -> None:
         self.clean = Cleaner(self.target)
@@ -63,6 +65,7 @@ class Attempt:
         if self.phase is not None:
             self.timings[self.phase] = self.timings.get(self.phase, 0.0) + now - self._entered_at
         self.phase = phase
+        self.transcript.is_login = phase is Phase.LOGIN
         self._entered_at = now
 
     def decide(self) -> None:

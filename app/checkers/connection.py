@@ -19,6 +19,8 @@ def connect(attempt: Attempt) -> Connection:
     attempt.address = addresses[0]
     sock, attempt.address = dial(addresses, target.effective_port, attempt.limits)
     attempt.connection = sock
+    sock.transcript = attempt.transcript
+    attempt.transcript.note(f"connected to {attempt.address} port {target.effective_port}")
     return secure(sock, attempt) if target.security is Security.TLS else sock
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.checkers.failure import CheckError
 from app.checkers.limits import Limits
+from app.checkers.transcript import Transcript
 from app.domain.enums import ErrorCode
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ else:
 
 class _Guarded(_Base):
     limits: Limits
+    transcript: Transcript | None = None
+    """Where what is said is kept; None keeps nothing."""
     reader: Any = None
     _is_polling = False
 
@@ -39,11 +42,16 @@ class _Guarded(_Base):
             raise _as_check_error(error, self.limits) from None
         if not got and not self._is_polling:
             raise closed()
-        self.limits.spend(bytes(memoryview(buffer)[:got]))
+        received = bytes(memoryview(buffer)[:got])
+        self.limits.spend(received)
+        if self.transcript is not None:
+            self.transcript.received(received)
         return got
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         self.settimeout(self.limits.remaining())
+        if self.transcript is not None:
+            self.transcript.sent(bytes(data))
         try:
             super().sendall(data, flags)
         except OSError as error:

@@ -27,6 +27,10 @@ class Cleaner:
         # The longest first: a short secret must not break up a longer one that contains it.
         self._secrets = sorted(_forms(target), key=len, reverse=True)
         self._folded = [_fold(secret) for secret in self._secrets]
+        self.longest = max(
+            (len(secret.encode("utf-8", "surrogatepass")) for secret in self._secrets), default=0
+        )
+        """Bytes of the longest form of a secret."""
 
     def __call__(self, said: bytes | str, max_length: int = MAX_LENGTH) -> str:
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said

@@ -116,7 +116,9 @@ def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
         raise _handshake_failure(error, attempt) from None
     attempt.connection = secured
     secured.limits = attempt.limits
+    secured.transcript = attempt.transcript
     attempt.tls = _seen(secured, is_verified=target.tls.verify)
+    attempt.transcript.note(f"{attempt.tls.version} from here on")
     if attempt.ends_with_tls:
         raise CheckError(ErrorCode.TLS_FAILURE, "The certificate has been seen.")
     return secured

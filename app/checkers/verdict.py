@@ -22,6 +22,11 @@ WAITED_FOR = {
     Phase.MAILBOX: "for the mailbox",
 }
 
+VALIDITY = {
+    ErrorCode.CERTIFICATE_EXPIRED: ("It was valid until", "notAfter"),
+    ErrorCode.CERTIFICATE_NOT_YET_VALID: ("It is valid from", "notBefore"),
+}
+
 
 def judge(attempt: Attempt, failure: CheckError | None) -> CheckOutcome:
     """The outcome of the last attempt. Never raises, whatever was seen."""
@@ -42,15 +47,31 @@ def judge(attempt: Attempt, failure: CheckError | None) -> CheckOutcome:
             **evidence,
             "warnings": [warning.value for warning in warnings],
             "attempts": attempt.number,
+            **_transcript(attempt, failure),
         },
     )
 
 
+def _transcript(attempt: Attempt, failure: CheckError | None) -> Diagnostics:
+    """Of a failed check only: of one that worked there is nothing to find out."""
+    lines = attempt.transcript.lines(attempt.clean) if failure else []
+    return {"transcript": lines} if lines else {}
+
+
 def _failure_message(failure: CheckError, attempt: Attempt) -> str:
+    if failure.code in VALIDITY:
+        return " ".join(filter(None, (failure.message, _validity(attempt, failure.code))))
     waited_for = WAITED_FOR.get(failure.phase) if failure.phase else None
     if failure.code is not ErrorCode.TIMEOUT or waited_for is None:
         return failure.message
     return f"The time limit of {attempt.limits.seconds:g} s ran out while waiting {waited_for}."
+
+
+def _validity(attempt: Attempt, code: ErrorCode) -> str | None:
+    """When the certificate that was not accepted begins or ends, where it could be looked at."""
+    words, date = VALIDITY[code]
+    seen = (_tls(attempt) or {}).get("certificate", {}).get(date)
+    return seen and f"{words} {seen}."
 
 
 def _warnings(target: CheckTarget, evidence: Diagnostics, duration_ms: int) -> dict[WarningCode, str]:

@@ -102,7 +102,7 @@ def test_rungs_add_up_to_the_time_of_the_check(protocol: Protocol) -> None:
 def test_rung_that_was_not_reached_is_absent() -> None:
     outcome, _ = check(Protocol.IMAP, {"greeting": "* BYE\r\n"})
     assert set(outcome.diagnostics) == {
-        "errorCode", "phase", "address", "timings", "server", "warnings", "attempts",
+        "errorCode", "phase", "address", "timings", "server", "warnings", "attempts", "transcript",
     }  # fmt: skip
     assert set(outcome.diagnostics["timings"]) == {"dns", "connect", "greeting"}
 
