@@ -15,6 +15,7 @@ from app.models import Session
 
 MONITORS = "/api/imap-pop-monitors"
 CUSTOMERS = "/api/customers"
+USERS = "/api/users"
 ORGANIZATION, ORGANIZATIONS = "/api/organization", "/api/organizations"
 ORGANIZATION_TOKENS, CUSTOMER_TOKENS = "/api/organization/tokens", "/api/customer/tokens"
 AUDIT_LOG = "/api/audit-log"

@@ -17,6 +17,7 @@ from app.api import (
     organizations,
     requests,
     tokens,
+    users,
 )
 from app.api.auth.tokens import JWT_CONFIG
 from app.api.parser import MAX_BODY_BYTES
@@ -85,7 +86,7 @@ def init_app(app: Flask) -> None:
     # flask-smorest describes paging of its own, which no operation has.
     api.spec.components.schemas.pop("PaginationMetadata")
     # The order of the page: what a newcomer needs first stands first.
-    for resource in (auth, monitors, customers, organizations, tokens, audit_log):
+    for resource in (auth, monitors, customers, users, organizations, tokens, audit_log):
         api.register_blueprint(resource.blp)
     app.register_blueprint(docs.blp)
     app.register_blueprint(operations.blp)

@@ -19,6 +19,7 @@ from tests.calling import (
     ORGANIZATION,
     ORGANIZATION_TOKENS,
     ORGANIZATIONS,
+    USERS,
     Caller,
     assert_failure,
 )
@@ -47,6 +48,7 @@ class Row:
 
 MONITOR = MONITORS + "/{monitor}"
 NEW_MONITOR = {"customerId": "{customer}", "name": "New", "hostname": "127.0.0.1"}
+NEW_USER = {"email": "new@example.com", "role": "readonly"}
 NEW_TOKEN = {"customerId": "{customer}", "name": "New"}
 ROWS = [
     Row("list_imap_pop_monitors", "GET", MONITORS, EVERYBODY, is_about_a_customer=False),
@@ -77,6 +79,12 @@ ROWS = [
     Row("get_customer", "GET", CUSTOMERS + "/{customer}", EVERYBODY),
     Row("update_customer", "PATCH", CUSTOMERS + "/{customer}", WRITERS, json={"name": "New"}),
     Row("delete_customer", "DELETE", CUSTOMERS + "/{empty_customer}", WRITERS),
+    Row("list_users", "GET", USERS, ADMINS, is_about_a_customer=False),
+    Row("create_user", "POST", USERS, ADMINS, 201, NEW_USER, is_about_a_customer=False),
+    # About a customer, too, but nothing that global_supporter may read.
+    Row("get_user", "GET", USERS + "/{user}", ADMINS, is_about_a_customer=False),
+    Row("update_user", "PATCH", USERS + "/{user}", ADMINS, json={"firstName": "New"}),
+    Row("delete_user", "DELETE", USERS + "/{user}", ADMINS),
     Row("get_organization", "GET", ORGANIZATION, EVERYBODY, is_about_a_customer=False),
     Row(
         "update_organization", "PATCH", ORGANIZATION, ADMINS, json={"name": "New"}, is_about_a_customer=False
@@ -143,6 +151,7 @@ class Place:
     empty_customer: str
     monitor: str
     token: str
+    user: str
 
     def send(self, caller: Caller, row: Row) -> Any:
         names = vars(self)
@@ -153,7 +162,9 @@ class Place:
 def furnish(make: Factory, customer: Customer, empty: Customer) -> Place:
     make.token(customer=customer)
     token = db.session.scalars(select(ApiToken).order_by(ApiToken.id.desc())).first()
-    rows = (customer, empty, make.monitor(customer), token)
+    house = db.session.get(Organization, customer.organization_id)
+    user = make.user(house, Role.READONLY, customers=[customer])
+    rows = (customer, empty, make.monitor(customer), token, user)
     return Place(*(str(row.public_id) for row in rows if row))
 
 
