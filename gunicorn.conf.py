@@ -24,6 +24,10 @@ timeout = 120
 graceful_timeout = 65
 # It would be opened below the home directory, which a service's user may not have.
 control_socket_disable = True
+# TRUSTED_PROXIES says whose word counts; gunicorn would believe anybody on this host.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 
 
 def on_starting(server: Any) -> None:

@@ -1,6 +1,6 @@
 """gunicorn's threaded worker, made firm against slow callers and answering its own errors as the API does.
 
-gunicorn's master loads this module and keeps it over a reload, so it imports nothing else of ours.
+gunicorn's master loads this module and keeps it over a reload, so it imports nothing of ours but constants.
 """
 
 import json
@@ -18,6 +18,8 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from werkzeug import exceptions
 from werkzeug.exceptions import HTTPException
+
+from app.headers import REQUEST_ID, SECURITY_HEADERS
 
 FIRST_BYTE_SECONDS = 5.0
 """How long a new connection may say nothing. It holds no thread, but a stopping worker waits for it."""
@@ -184,8 +186,8 @@ def _as_bytes(answer: HTTPException, request_id: str) -> bytes:
         "Connection: close",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
-        f"X-Request-Id: {request_id}",
-        "X-Content-Type-Options: nosniff",
+        f"{REQUEST_ID}: {request_id}",
         "Cache-Control: no-store",
+        *(f"{name}: {value}" for name, value in SECURITY_HEADERS.items()),
     )
     return "\r\n".join((*head, "", "")).encode() + body

@@ -20,7 +20,8 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, RequestTimeout
 
 from app import web
-from app.api.requests import REQUEST_ID
+from app.api.parser import MAX_BODY_BYTES
+from app.headers import REQUEST_ID, SECURITY_HEADERS
 from tests.conftest import ENVIRON
 from tests.parts.browser import Web
 
@@ -112,7 +113,7 @@ def assert_refused(response: HTTPResponse, status: int) -> str:
     assert body.keys() == {"statusCode", "statusMessage", "message"}
     assert response.getheader("Content-Type") == "application/json"
     assert re.fullmatch("[0-9a-f]{32}", response.getheader(REQUEST_ID, ""))
-    assert response.getheader("X-Content-Type-Options") == "nosniff"
+    assert dict(response.getheaders()).items() >= SECURITY_HEADERS.items()
     return str(body["message"])
 
 
@@ -344,3 +345,40 @@ def test_real_process_refuses_in_the_one_body(address: tuple[str, int]) -> None:
         with socket.create_connection(address, 10) as caller:
             caller.sendall(sent)
             assert_refused(answer_on(caller), status)
+
+
+@shares_process
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_is_read_up_to_its_limit(address: tuple[str, int], is_chunked: bool) -> None:
+    """Also one that does not say beforehand how long it is."""
+    for length, status in ((MAX_BODY_BYTES, 400), (MAX_BODY_BYTES + 1, 413), (MAX_BODY_BYTES * 4, 413)):
+        body = b"{" + b" " * (length - 1)
+        connection = HTTPConnection(*address, timeout=10)
+        connection.request(
+            "POST",
+            "/api/auth/login",
+            iter([body[:1000], body[1000:]]) if is_chunked else body,
+            {"Content-Type": "application/json"},
+            encode_chunked=is_chunked,
+        )
+        response = connection.getresponse()
+        assert (response.status, json.loads(response.read())["statusCode"]) == (status, status)
+        connection.close()
+
+
+@shares_process
+def test_what_proxies_may_tell_is_not_believed_without_one(address: tuple[str, int]) -> None:
+    """gunicorn by itself takes whoever is on the same host for a proxy."""
+    told = {
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Ssl": "on",
+        "SCRIPT_NAME": "/api",
+        "PATH_INFO": "/docs",
+    }
+    connection = HTTPConnection(*address, timeout=10)
+    connection.request("GET", "/api/auth/me", headers=told)
+    response = connection.getresponse()
+
+    assert response.status == 401
+    assert response.getheader("Strict-Transport-Security") is None
+    connection.close()

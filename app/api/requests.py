@@ -5,14 +5,9 @@ from uuid import uuid4
 
 from flask import Flask, Response, g, request
 
-REQUEST_ID = "X-Request-Id"
-_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+from app.headers import REQUEST_ID, SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY
 
-# Nothing may be loaded from anywhere but here, and no script or style may stand in a page.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def init_app(app: Flask) -> None:
@@ -29,9 +24,9 @@ def _name_request() -> None:
 def _finish_response(response: Response) -> Response:
     headers = response.headers
     headers[REQUEST_ID] = g.get("request_id") or uuid4().hex
-    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
+    headers.update(SECURITY_HEADERS)
+    if request.is_secure:
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
     if request.path.startswith("/api/"):
         # Answers carry mailbox passwords.
         headers["Cache-Control"] = "no-store"

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.api.requests import CONTENT_SECURITY_POLICY
+from app.headers import CONTENT_SECURITY_POLICY
 
 pytestmark = pytest.mark.xdist_group("browser")
 
