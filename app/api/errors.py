@@ -83,7 +83,7 @@ def _handle_request_error(error: RequestError) -> Response:
 
 def _handle_outage(error: Exception) -> Response:
     """One line instead of a traceback for each request, as long as the database is away."""
-    log.error("database_away request_id=%s error=%s", g.get("request_id"), type(error).__name__)
+    log.error("database_away error=%s", type(error).__name__)
     away = UnavailableError(message="The database does not answer.", retry_after=OUTAGE_RETRY_SECONDS)
     return _handle_request_error(away)
 
@@ -91,10 +91,9 @@ def _handle_outage(error: Exception) -> Response:
 def _handle_crash(error: Exception) -> Response:
     """The traceback goes to the log under the request's id; the caller gets the id alone."""
     db.session.rollback()
-    request_id = g.get("request_id")
-    log.error("request_crashed request_id=%s", request_id, exc_info=error)
+    log.error("request_crashed", exc_info=error)
     return error_response(
         500,
         "Internal Server Error",
-        f"Something went wrong on our side. The log has more under the request id {request_id}.",
+        f"Something went wrong on our side. The log has more under the request id {g.get('request_id')}.",
     )

@@ -1,42 +1,86 @@
-"""What every request and every answer gets: an id, and headers that keep browsers careful."""
+"""What every request gets: an id, a line in the log, and an answer that keeps browsers careful."""
 
+import logging
 import re
+from time import monotonic
+from urllib.parse import quote
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
 
+from app.api.context import found_actor
 from app.headers import REQUEST_ID, SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY
+from app.log import request_id
+
+log = logging.getLogger(__name__)
+
+SHOWN_PATH = 200
+"""How much of a path goes to the log; what somebody makes up may have thousands of characters."""
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ROUTINE = re.compile(r"/(healthz|readyz|metrics|docs(/.*)?)")
+"""What is asked for all the time, by probes and by the page at /docs."""
 
 
 def init_app(app: Flask) -> None:
-    app.before_request(_name_request)
-    app.after_request(_finish_response)
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.teardown_request(_end)
 
 
-def _name_request() -> None:
+def _begin() -> None:
     """Take over the caller's or the proxy's id where it is harmless in a log, else make one."""
+    g.began = monotonic()
     given = request.headers.get(REQUEST_ID, "")
     g.request_id = given if _SAFE_ID.fullmatch(given) else uuid4().hex
+    request_id.set(g.request_id)
 
 
-def _finish_response(response: Response) -> Response:
-    headers = response.headers
-    headers[REQUEST_ID] = g.get("request_id") or uuid4().hex
-    headers.update(SECURITY_HEADERS)
+def _finish(response: Response) -> Response:
+    response.headers[REQUEST_ID] = g.request_id
+    response.headers.update(SECURITY_HEADERS)
     if request.is_secure:
-        headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
+        response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
     if request.path.startswith("/api/"):
         # Answers carry mailbox passwords.
-        headers["Cache-Control"] = "no-store"
+        response.headers["Cache-Control"] = "no-store"
     _settle_retry_after(response)
+    _log_request(response)
     return response
+
+
+def _end(_: BaseException | None) -> None:
+    """The thread goes on to other work."""
+    request_id.set(None)
 
 
 def _settle_retry_after(response: Response) -> None:
     """The limiter puts its own on every answer; only its 429 and our errors tell anyone to wait."""
+    headers = response.headers
     if g.get("retry_after") is not None:
-        response.headers["Retry-After"] = str(g.retry_after)
+        headers["Retry-After"] = str(g.retry_after)
     elif response.status_code != 429:
-        response.headers.pop("Retry-After", None)
+        headers.pop("Retry-After", None)
+    elif headers.get("Retry-After") == "0":
+        # The limiter rounds down; whoever waited no time at all would be refused again.
+        headers["Retry-After"] = "1"
+
+
+def _log_request(response: Response) -> None:
+    """One line without query, headers and bodies, which may hold secrets."""
+    actor = found_actor()
+    log.log(
+        logging.DEBUG if _ROUTINE.fullmatch(request.path) else logging.INFO,
+        "request method=%s path=%s status=%d ms=%d caller=%s address=%s",
+        _quoted(request.method),
+        _quoted(request.path)[:SHOWN_PATH],
+        response.status_code,
+        (monotonic() - g.began) * 1000,
+        f"{actor.kind}:{actor.id}" if actor else "-",
+        _quoted(request.remote_addr or "-"),
+    )
+
+
+def _quoted(text: str) -> str:
+    """Percent-encoded, so that nothing in it looks like the next key or the next line."""
+    return quote(text, safe="/:@!$&'()*+,;~")
