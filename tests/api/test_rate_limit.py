@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import redis
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
-from app.api.limits import LOGIN_RATE
+from app.api import context
+from app.api.limits import ACCOUNT_RATE, GUESS_RATE, LOGIN_RATE
 from app.domain.enums import Role
 from app.models import Organization, User
 from tests.calling import MONITORS, Caller, assert_failure, caller_of
@@ -18,11 +20,16 @@ from tests.parts import require
 REDIS_URL = "redis://127.0.0.1:6379/13"
 LOGIN = "/api/auth/login"
 ME = "/api/auth/me"
+CHANGE_PASSWORD = "/api/auth/change-password"
 
 
 @pytest.fixture
 def limited(make_app: Callable[..., Flask]) -> Flask:
     return make_app(RATE_LIMIT="3/minute")
+
+
+def amount(rate: str) -> int:
+    return int(rate.split("/", maxsplit=1)[0])
 
 
 def statuses(caller: Caller, count: int, path: str = MONITORS, **options: Any) -> list[int]:
@@ -89,13 +96,143 @@ def test_what_operators_and_readers_ask_for_is_not_counted(limited: Flask, nobod
 def test_a_login_is_limited_more_strictly(make_app: Callable[..., Flask], nobody: Caller) -> None:
     someone = nobody.on(make_app(RATE_LIMIT="1000/minute"))
     wrong = {"email": "ada@example.com", "password": "wrong"}
-    allowed = int(LOGIN_RATE.split("/", maxsplit=1)[0])
+    allowed = amount(LOGIN_RATE)
 
     seen = [someone.post(LOGIN, wrong) for _ in range(allowed + 1)]
 
     assert [response.status_code for response in seen] == [401] * allowed + [429]
     assert int(seen[-1].headers["Retry-After"]) >= 1
     assert statuses(someone, 1, ME) == [401]
+
+
+def log_in_from(someone: Caller, address: str, email: str, password: str = "wrong") -> int:
+    body = {"email": email, "password": password}
+    return someone.post(LOGIN, body, environ_base={"REMOTE_ADDR": address}).status_code
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_logins_to_one_account_are_limited_wherever_they_come_from(
+    make_app: Callable[..., Flask], nobody: Caller, make: Factory, is_known: bool
+) -> None:
+    someone, user = nobody.on(make_app(RATE_LIMIT="1000/minute")), make.user()
+    email = user.email if is_known else "nobody@example.com"
+    allowed = amount(ACCOUNT_RATE)
+
+    spellings = (email, email.upper(), f" {email} ")
+    seen = [log_in_from(someone, f"192.0.2.{n}", spellings[n % 3]) for n in range(allowed + 1)]
+
+    assert seen == [401] * allowed + [429]
+    assert log_in_from(someone, "198.51.100.1", email, PASSWORD) == 429
+    assert log_in_from(someone, "198.51.100.1", make.user().email, PASSWORD) == 200
+
+
+def test_one_address_alone_keeps_no_owner_out(
+    make_app: Callable[..., Flask], nobody: Caller, make: Factory
+) -> None:
+    someone, user = nobody.on(make_app(RATE_LIMIT="1000/minute")), make.user()
+    for _ in range(amount(ACCOUNT_RATE) * 2):
+        log_in_from(someone, "192.0.2.1", user.email)
+
+    assert log_in_from(someone, "198.51.100.1", user.email, PASSWORD) == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        (b'{"email": 5}', 400),
+        (b'{"email": "\\ud800", "password": "a"}', 400),
+        (b" " * 70_000, 413),
+    ],
+)
+def test_a_login_that_names_no_account_is_answered_as_ever(
+    make_app: Callable[..., Flask], nobody: Caller, data: bytes, status: int
+) -> None:
+    someone = nobody.on(make_app())
+
+    assert someone.post(LOGIN, data=data, content_type="application/json").status_code == status
+
+
+def test_guessing_the_password_of_a_session_is_limited_by_user(
+    make_app: Callable[..., Flask], login: Callable[[User], Caller], make: Factory
+) -> None:
+    app, user = make_app(RATE_LIMIT="1000/minute"), make.user()
+    first, second, other = (login(who).on(app) for who in (user, user, make.user()))
+    body = {"currentPassword": "wrong", "newPassword": "another good password"}
+    allowed = amount(GUESS_RATE)
+
+    seen = [someone.post(CHANGE_PASSWORD, body).status_code for someone in [first, second] * allowed]
+
+    assert seen == [400] * allowed + [429] * allowed
+    assert other.post(CHANGE_PASSWORD, body).status_code == 400
+    assert statuses(first, 1, ME) == [200]
+
+
+def test_each_token_counts_alone(limited: Flask, admin: Caller) -> None:
+    made = [admin.post("/api/organization/tokens", {"name": name}).get_json() for name in ("A", "B")]
+    first, second = (Caller(limited, token["token"]) for token in made)
+
+    assert statuses(first, 4) == [200, 200, 200, 429]
+    assert statuses(second, 1) == [200]
+    assert statuses(admin.on(limited), 1) == [200]
+
+
+def test_what_leads_nowhere_is_counted_too(limited: Flask, nobody: Caller) -> None:
+    someone = nobody.on(limited)
+
+    assert statuses(someone, 2, "/api/nowhere") == [404, 404]
+    assert someone.send("PUT", MONITORS).status_code == 405
+    assert_failure(someone.get("/api/elsewhere"), 429)
+    assert statuses(someone, 1, "/nowhere") == [404]
+
+
+def test_asking_for_the_methods_is_not_counted(limited: Flask, nobody: Caller) -> None:
+    seen = [nobody.on(limited).send("OPTIONS", MONITORS) for _ in range(6)]
+
+    assert {response.status_code for response in seen} == {200}
+    assert "X-RateLimit-Limit" not in seen[-1].headers
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("unknown", "192.0.2.1", False),
+    ],
+)
+def test_a_host_is_one_caller_whatever_address_it_takes(
+    make_app: Callable[..., Flask], nobody: Caller, first: str, second: str, are_one: bool
+) -> None:
+    someone = nobody.on(make_app(RATE_LIMIT="1/minute"))
+
+    assert statuses(someone, 1, environ_base={"REMOTE_ADDR": first}) == [401]
+    assert statuses(someone, 1, environ_base={"REMOTE_ADDR": second}) == [429 if are_one else 401]
+
+
+def test_a_database_that_is_away_is_no_fault_of_the_counting(
+    make_app: Callable[..., Flask],
+    admin: Caller,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = []
+
+    def away(**_: object) -> None:
+        asked.append(1)
+        raise OperationalError("select", {}, Exception("away"))
+
+    someone = admin.on(make_app(RATE_LIMIT="3/minute"))
+    monkeypatch.setattr(context.auth, "authenticate", away)
+
+    assert_failure(someone.get(MONITORS), 503)
+    assert asked == [1]
+    assert "storage" not in caplog.text
 
 
 def test_a_refresh_works_while_requests_are_counted(limited: Flask, nobody: Caller, make: Factory) -> None:
