@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 MIN_JWT_KEY_BYTES = 32
 CREDENTIALS_KEY_BYTES = 32
 Network = IPv4Network | IPv6Network
+ANY_ORIGIN = "*"
+_ORIGIN = re.compile(r"(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
+_USUAL_PORT = {"http": "80", "https": "443"}
 
 
 def _text(value: str) -> str:
@@ -71,6 +74,19 @@ def _networks(value: str) -> tuple[Network, ...]:
         return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
     except ValueError as error:
         raise ValueError(f"is not a comma-separated list of networks ({error})") from None
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    return (ANY_ORIGIN,) if value == ANY_ORIGIN else tuple(_origin(part.strip()) for part in value.split(","))
+
+
+def _origin(text: str) -> str:
+    """As browsers write it: in small letters, and without the port that goes without saying."""
+    match = _ORIGIN.fullmatch(text.lower())
+    if match is None or int(match[3] or 0) > 65535:
+        raise ValueError(f"is neither `*` nor a list of origins like https://app.example.com: see {text!r}")
+    scheme, host, port = match.groups()
+    return f"{scheme}://{host}" if port in {None, _USUAL_PORT[scheme]} else f"{scheme}://{host}:{port}"
 
 
 def _database_url(value: str) -> str:
@@ -164,6 +180,11 @@ class Settings:
     web_concurrency: int = _setting(_integer(1, 64), "web processes, of 8 threads each", 1)
     trusted_proxies: int = _setting(
         _integer(0, 10), "how many reverse proxies in front may tell the caller's address", 0
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        _origins,
+        "origins whose pages may call the API, comma-separated: `https://app.example.com`, or `*` for any",
+        (),
     )
     jwt_secret_key: str = _setting(
         _jwt_key, "signs session tokens", generate=lambda: secrets.token_urlsafe(48), is_secret=True

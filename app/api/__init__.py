@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.api import (
     audit_log,
     auth,
+    cors,
     customers,
     docs,
     errors,
@@ -82,6 +83,8 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     requests.init_app(app)
     errors.init_app(app)
+    # Before the limits, which count no preflights.
+    cors.init_app(app, settings)
     api = errors.Api(app)
     # flask-smorest describes paging of its own, which no operation has.
     api.spec.components.schemas.pop("PaginationMetadata")
