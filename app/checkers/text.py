@@ -1,14 +1,15 @@
 """Server text as it may be kept: valid, short, without control characters and without secrets."""
 
-import base64
 import re
-from urllib.parse import quote, quote_plus
 
+from app.checkers.spelling import bare, spellings, traces
 from app.domain.target import CheckTarget
 
 MASK = "********"
 MAX_LENGTH = 300
 CUT = "…"
+SHORTEST_PART = 3
+"""So many characters of a secret that was cut in two are masked; fewer may be anything."""
 _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -25,25 +26,48 @@ class Cleaner:
 
     def __init__(self, target: CheckTarget) -> None:
         # The longest first: a short secret must not break up a longer one that contains it.
-        self._secrets = sorted(_forms(target), key=len, reverse=True)
-        self._folded = [_fold(secret) for secret in self._secrets]
-        self.longest = max(
-            (len(secret.encode("utf-8", "surrogatepass")) for secret in self._secrets), default=0
-        )
-        """Bytes of the longest form of a secret."""
+        forms = spellings(target.user or "", target.password) if target.password else ()
+        self._secrets = sorted(forms, key=len, reverse=True)
+        self._folded = {_fold(secret) for secret in self._secrets}
+        self._traces = traces(target.password) if target.password else ()
 
-    def __call__(self, said: bytes | str, max_length: int = MAX_LENGTH) -> str:
+    def __call__(self, said: bytes | str, max_length: int = MAX_LENGTH, *, is_part: bool = False) -> str:
+        """`is_part`: the text was cut out of a longer one, so either end may be in the midst of a secret."""
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        text = _UNPRINTABLE.sub("\ufffd", self._masked(text).strip())
+        text = self._masked(text)
+        if is_part:
+            text = self._without_ends(text)
+        text = _UNPRINTABLE.sub("\ufffd", text.strip())
         return text if len(text) <= max_length else text[: max_length - 1] + CUT
 
     def _masked(self, text: str) -> str:
         """Case and blanks do not matter: imaplib and poplib change both in what they pass on."""
-        folded = _fold(text)
         # Making a pattern costs more than all the rest of cleaning, and secrets are hardly ever echoed.
-        if not any(secret in folded for secret in self._folded):
-            return text
-        return re.sub("|".join(map(_pattern, self._secrets)), MASK, text, flags=re.IGNORECASE)
+        if self._is_in(text):
+            text = re.sub("|".join(map(_pattern, self._secrets)), MASK, text, flags=re.IGNORECASE)
+            # Letters such as ß change with their case in a way that the pattern does not follow.
+            text = MASK if self._is_in(text) else text
+        return MASK if self._is_disguised_in(text) else text
+
+    def _without_ends(self, text: str) -> str:
+        """Masks the end of a secret where the text begins, and the beginning of one where it ends."""
+        # Where it was cut, half a character may be left.
+        lowered = text.strip("\ufffd").lower()
+        secrets = [secret.lower() for secret in self._secrets]
+        if left := max((_overlap(secret, lowered) for secret in secrets), default=0):
+            text = MASK + text.lstrip("\ufffd")[left:]
+        if right := max((_overlap(lowered, secret) for secret in secrets), default=0):
+            text = text.rstrip("\ufffd")[:-right] + MASK
+        return text
+
+    def _is_in(self, text: str) -> bool:
+        folded = _fold(text)
+        return any(secret in folded for secret in self._folded)
+
+    def _is_disguised_in(self, text: str) -> bool:
+        """Whether a text has the secret in a way that leaves nothing to be masked but all of it."""
+        letters = bare(text)
+        return any(trace in letters for trace in self._traces)
 
 
 def _fold(text: str) -> str:
@@ -54,26 +78,8 @@ def _pattern(secret: str) -> str:
     return re.sub(r"(\\ )+", r"\\s+", re.escape(secret))
 
 
-def _forms(target: CheckTarget) -> set[str]:
-    """The password plain, as an IMAP quoted string, percent-encoded, in base64 alone and as SASL has it."""
-    password = target.password
-    if not password:
-        return set()
-    raw = password.encode("utf-8", "surrogatepass")
-    user = (target.user or "").encode("utf-8", "surrogatepass")
-    sasl = (raw, b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw)
-    encoded = {base64.b64encode(message).decode() for message in sasl}
-    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
-    forms = {*encoded, *(text.rstrip("=") for text in encoded)}
-    # A server that takes the line apart at its blanks echoes the password without those at its ends.
-    for text in (password, password.strip()):
-        forms |= {text, *_percent_encoded(text)}
-    forms |= {quoted, quoted.strip()}
-    # A password of blanks alone has nothing left when it is trimmed, and nothing is found everywhere.
-    return forms - {""}
-
-
-def _percent_encoded(text: str) -> set[str]:
-    """As a URL's path, one part of it, or a form's field would have it: they differ in blanks and slashes."""
-    raw = text.encode("utf-8", "surrogatepass")
-    return {quote(raw), quote(raw, safe=""), quote_plus(raw)}
+def _overlap(before: str, behind: str) -> int:
+    """How many characters at the end of the one are the beginning of the other; 0 for a few by chance."""
+    longest = min(len(before), len(behind))
+    sizes = range(longest, SHORTEST_PART - 1, -1)
+    return next((size for size in sizes if before.endswith(behind[:size])), 0)

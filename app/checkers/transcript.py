@@ -37,18 +37,14 @@ class _Run:
         self.left_out += excess
         del self.tail[:excess]
 
-    def parts(self, margin: int) -> Iterator[bytes | int]:
-        """The text, with the number of bytes where some are missing.
-
-        A secret may have been cut in two there, so its greatest length is left out on both sides.
-        """
+    def parts(self) -> Iterator[bytes | int]:
+        """The text, with the number of bytes where some are missing."""
         if not self.left_out:
             yield bytes(self.head + self.tail)
             return
-        head, tail = self.head[: max(HEAD_BYTES - margin, 0)], self.tail[margin:]
-        yield bytes(head)
-        yield self.left_out + HEAD_BYTES - len(head) + TAIL_BYTES - len(tail)
-        yield bytes(tail)
+        yield bytes(self.head)
+        yield self.left_out
+        yield bytes(self.tail)
 
 
 class Transcript:
@@ -83,13 +79,17 @@ class Transcript:
 
 
 def _lines(run: _Run, clean: Cleaner) -> Iterator[str]:
-    for part in run.parts(clean.longest):
+    is_tail = False
+    for part in run.parts():
         if isinstance(part, int):
             yield f"{NOTE}{part} bytes left out"
+            is_tail = True
             continue
-        for line in part.splitlines():
-            shown = _harmless(line) if run.is_login else line
-            yield run.mark + clean(shown, MAX_LINE_LENGTH)
+        for at, line in enumerate(part.splitlines(keepends=True)):
+            shown = _harmless(line.rstrip(b"\r\n")) if run.is_login else line
+            # Where something was left out, or never came, a secret may have been cut in two.
+            is_part = (is_tail and at == 0) or not line.endswith(b"\n")
+            yield run.mark + clean(shown, MAX_LINE_LENGTH, is_part=is_part)
 
 
 def _harmless(line: bytes) -> bytes:

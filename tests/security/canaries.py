@@ -1,0 +1,43 @@
+"""Secrets that nothing else looks like: wherever one of them turns up, it has leaked."""
+
+import base64
+
+from tests.security.search import Secret
+
+ASCII = Secret("mailbox password", "Xq7Kanarienvogel'\"\\%41 {0} Zw9Pfeifkonzert")
+FOREIGN = Secret("mailbox password with umlauts", 'Xv5Nachtigallen\\"Grüße%C3"€ Yk3Zwitscherlied')
+MAILBOX = (ASCII, FOREIGN)
+"""With all that some spelling treats specially: quotes, backslash, percent, braces, blanks, umlauts."""
+
+OTHER = Secret("secret beside the password", "Rt6Rotkehlchen\\und&Blaumeise")
+CHANGED = Secret("mailbox password after a change", 'Wj2Wiedehopf"und%20Eisvogel')
+REFUSED = Secret("mailbox password in a refused body", "Mf8Zaunkoenig\\und'Goldammer")
+LOGIN = Secret("login password", "Bn4Grasmuecke und\\Bachstelze")
+NEW_LOGIN = Secret("new login password", 'Hp9Trauerschnaepper"undPirol')
+GUESSED_LOGIN = Secret("password of a refused login", "Lc7Heckenbraunelle%undSperling")
+JWT_KEY = Secret("JWT key", "Vd3Steinschmaetzer_und_Wendehals_und_Kiebitz")
+CREDENTIALS_KEY = Secret(
+    "credentials key", base64.b64encode(b"Sg6Wasseramsel+unter+der+Bruecke")[:44].decode()
+)
+RAW_CREDENTIALS_KEY = Secret("credentials key, decoded", "Sg6Wasseramsel+unter+der+Bruecke")
+METRICS_TOKEN = Secret("metrics token", "Tk5Mauersegler-ueber-den-Daechern")
+
+SETTINGS = {
+    "ADMIN_PASSWORD": LOGIN.text,
+    "JWT_SECRET_KEY": JWT_KEY.text,
+    "CREDENTIALS_KEYS": CREDENTIALS_KEY.text,
+    "METRICS_TOKEN": METRICS_TOKEN.text,
+}
+ALL = (
+    *MAILBOX,
+    OTHER,
+    CHANGED,
+    REFUSED,
+    LOGIN,
+    NEW_LOGIN,
+    GUESSED_LOGIN,
+    JWT_KEY,
+    CREDENTIALS_KEY,
+    RAW_CREDENTIALS_KEY,
+    METRICS_TOKEN,
+)
