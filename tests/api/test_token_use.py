@@ -172,8 +172,8 @@ def test_a_token_manages_nothing_but_monitors_and_customers(program: Caller) -> 
     "form",
     ["Bearer wsm_", "Bearer  wsm_", "Bearer wsm_ {}", "Bearer {} x", "Bearer {}x", "Bearer wsm_{}",
      "bearer {}", "BEARER {}", "{}", "Token {}", "Basic {}", "Bearer wsm_" + "x" * 5000, "Bearer wsm_é",
-     "Bearer wsm_%00", "Bearer wsm_'--", "Bearer WSM_{0[4]}", 'Bearer "{}"', "Bearer {}, Bearer {}", "Bearer:{}",
-     "Bearer{}"],
+     "Bearer wsm_%00", "Bearer wsm_'--", "Bearer WSM_{0[4]}", 'Bearer "{}"', "Bearer {}, Bearer {}",
+     "Bearer:{}", "Bearer{}"],
 )  # fmt: skip
 def test_a_malformed_token_is_401(nobody: Caller, program: Caller, form: str) -> None:
     header = form.replace("{}", str(program.token))
