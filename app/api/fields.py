@@ -24,6 +24,11 @@ NOT_NULL = "must not be null"
 HOSTNAME_FAULT = "must be a valid hostname (no protocol, no path)"
 CUSTOMER_FAULT = "must be the numeric id or the public UUID of a customer"
 
+REFERENCE_PATTERN = "^([0-9]{1,19}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"
+"""For the OpenAPI document: a number or a public UUID, as paths and `customerId` take them."""
+
+_LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+_FILLED_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORBIDDEN_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -46,7 +51,8 @@ class Text(fields.String):
 
     def __init__(self, low: int = 0, high: int = 255, *, trim: bool = False, **kwargs: Any) -> None:
         self.low, self.high, self.trim = low, high, trim
-        metadata = {"minLength": low, "maxLength": high, **kwargs.pop("metadata", {})}
+        pattern = _FILLED_PATTERN if trim and low else _LINE_PATTERN
+        metadata = {"minLength": low, "maxLength": high, "pattern": pattern, **kwargs.pop("metadata", {})}
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -77,7 +83,7 @@ class Choice(Text):
         }
         metadata = {"enum": [str(name) for name in self.values], **kwargs.pop("metadata", {})}
         super().__init__(metadata=metadata, **kwargs)
-        del self.metadata["minLength"], self.metadata["maxLength"]
+        del self.metadata["minLength"], self.metadata["maxLength"], self.metadata["pattern"]
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, *args, **kwargs)
@@ -156,7 +162,8 @@ class CustomerReference(fields.Raw):
     default_error_messages = {**_MESSAGES, "null": CUSTOMER_FAULT}
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"type": ["integer", "string"], **kwargs.pop("metadata", {})}
+        shape = {"minimum": 0, "maximum": MAX_ID, "pattern": REFERENCE_PATTERN}
+        metadata = {"type": ["integer", "string"], **shape, **kwargs.pop("metadata", {})}
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int | UUID:

@@ -13,6 +13,7 @@ from app.api.customers.schemas import (
     CustomerQueryArgsSchema,
     CustomerSchema,
 )
+from app.api.fields import REFERENCE_PATTERN
 from app.extensions import db
 from app.services import customers
 from app.services.access import Action
@@ -24,7 +25,7 @@ CUSTOMER_PATH: dict[str, Any] = {
             "in": "path",
             "required": True,
             "description": "The customer's public UUID, or its numeric id.",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": REFERENCE_PATTERN},
         }
     ]
 }

@@ -122,7 +122,7 @@ class MonitorPageSchema(PageSchema):
 
 class MonitorQueryArgsSchema(PageArgsSchema):
     organization_id = Whole(1, is_text=True, metadata={"description": OTHER_ORGANIZATION})
-    customer_id = CustomerReference(metadata={"type": "string", "description": CUSTOMER_ID})
+    customer_id = CustomerReference(metadata={"description": CUSTOMER_ID})
     search = Text(0, 255, metadata={"description": "Part of the name, the host name or the customer's name."})
     status = Choice(MonitorStatus, STATUS_ALIASES)
     health = Choice(Health)

@@ -5,6 +5,7 @@ from typing import Any
 from app.api.auth.schemas import SuccessSchema
 from app.api.base import Blueprint
 from app.api.context import current_actor, now
+from app.api.fields import REFERENCE_PATTERN
 from app.api.tokens import examples
 from app.api.tokens.schemas import (
     CustomerTokenCreateSchema,
@@ -26,7 +27,7 @@ TOKEN_PATH: dict[str, Any] = {
             "in": "path",
             "required": True,
             "description": "The token's public UUID, or its numeric id.",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": REFERENCE_PATTERN},
         }
     ]
 }

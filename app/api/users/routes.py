@@ -5,6 +5,7 @@ from typing import Any
 from app.api.auth.schemas import SuccessSchema, UserSchema
 from app.api.base import Blueprint
 from app.api.context import current_actor, now
+from app.api.fields import REFERENCE_PATTERN
 from app.api.users import examples
 from app.api.users.schemas import (
     UserCreateSchema,
@@ -23,7 +24,7 @@ USER_PATH: dict[str, Any] = {
             "in": "path",
             "required": True,
             "description": "The user's number, or its public UUID.",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": REFERENCE_PATTERN},
         }
     ]
 }
