@@ -297,6 +297,20 @@ def test_processes_that_share_redis_count_together(
     assert statuses(first, 1) == [429]
 
 
+def test_redis_is_not_told_who_logs_in(
+    make_app: Callable[..., Flask], nobody: Caller, redis_url: str
+) -> None:
+    email = f"{secrets.token_hex(8)}@example.com"
+    someone = nobody.on(make_app(RATE_LIMIT="1000/minute", REDIS_URL=redis_url))
+
+    assert log_in_from(someone, "192.0.2.1", email) == 401
+
+    with redis.Redis.from_url(redis_url) as server:
+        keys = [key.decode() for key in server.scan_iter()]
+    assert any("account:" in key for key in keys)
+    assert not any(email in key for key in keys)
+
+
 def test_while_redis_is_away_each_process_counts_for_itself(
     make_app: Callable[..., Flask], admin: Caller
 ) -> None:
