@@ -79,8 +79,10 @@ def create(
     # Before anything is held: it takes as long as all the rest together.
     password_hash = auth.hash_password(password or secrets.token_urlsafe(_RANDOM_BYTES))
     defaults = {"first_name": None, "last_name": None, "is_active": True}
-    facts = defaults | fields | {"customer_ids": _held_customers(organization, customer_ids)}
-    _require_grantable(actor, facts)
+    facts = defaults | fields | {"customer_ids": customer_ids}
+    _require_restrictable(facts)
+    facts["customer_ids"] = _held_customers(organization, customer_ids)
+    access.require_grantable(actor, facts["role"], facts["customer_ids"])
     user = User(
         organization_id=organization,
         password_hash=password_hash,
@@ -103,10 +105,11 @@ def update(
     """
     user = _held(actor, identifier)
     before = _facts(user)
-    if "customer_ids" in fields:
-        fields["customer_ids"] = _held_customers(user.organization_id, fields["customer_ids"])
     facts = before | fields
-    _require_grantable(actor, facts)
+    _require_restrictable(facts)
+    if "customer_ids" in fields:
+        facts["customer_ids"] = _held_customers(user.organization_id, fields["customer_ids"])
+    access.require_grantable(actor, facts["role"], facts["customer_ids"])
     if not _is_full_admin(facts):
         _require_another_admin(user)
     _store(user, facts)
@@ -165,10 +168,10 @@ def _held_customers(organization_id: int, references: Collection[int | UUID] | N
     return [row.id for row in found]
 
 
-def _require_grantable(actor: Actor, facts: Mapping[str, Any]) -> None:
+def _require_restrictable(facts: Mapping[str, Any]) -> None:
+    """Raises InvalidError for a global role with customers."""
     if facts["role"] in access.GLOBAL_ROLES and facts["customer_ids"] is not None:
         raise InvalidError(faults={"customerIds": [UNRESTRICTABLE]}, message=f"customerIds {UNRESTRICTABLE}")
-    access.require_grantable(actor, facts["role"], facts["customer_ids"])
 
 
 def _require_another_admin(user: User) -> None:

@@ -186,6 +186,7 @@ def test_a_global_role_cannot_be_restricted(
 
     for response in (
         root.post(USERS, {**NEW, "role": "global_admin", "customerIds": []}),
+        root.post(USERS, {**NEW, "role": "global_admin", "customerIds": [987_654]}),
         root.patch(user_path(mighty), {"customerIds": [customer.id]}),
         root.patch(user_path(bound), {"role": "global_supporter"}),
     ):
