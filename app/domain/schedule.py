@@ -9,6 +9,9 @@ from hashlib import blake2b
 CONFIRM_AFTER_MS = 30_000
 """How long after a first failure the confirming check comes, when its planned time is later."""
 
+BACK_OFF_MS = 15 * 60_000
+"""How far apart the checks of a mailbox that refuses us grow, unless its interval is longer anyway."""
+
 OVERDUE_GRACE_MS = 60_000
 """For a scheduler that is restarted, or has many checks to catch up on."""
 
@@ -22,6 +25,17 @@ def stable_offset_ms(key: str, interval_ms: int) -> int:
 def next_slot_ms(now_ms: int, interval_ms: int, offset_ms: int) -> int:
     """The first planned time after now: slots are `offset + k * interval`, so nothing drifts."""
     return now_ms + interval_ms - (now_ms - offset_ms) % interval_ms
+
+
+def put_off_ms(refusals: int, interval_ms: int) -> int:
+    """How much later than planned the check comes after so many refusals in a row (design.md, section 4).
+
+    From the second on the distance doubles, up to 15 minutes or the interval. Whole intervals, so that a
+    monitor stays on its slots.
+    """
+    # The exponent is bounded, because a mailbox may refuse us for years.
+    distance = interval_ms << min(max(refusals - 1, 0), 30)
+    return (min(distance, max(interval_ms, BACK_OFF_MS)) - interval_ms) // interval_ms * interval_ms
 
 
 def overdue_after_ms(timeout_ms: int) -> int:

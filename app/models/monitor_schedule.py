@@ -7,7 +7,7 @@ PostgreSQL, can claim rows and compute their next time.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.domain.enums import CheckStatus
@@ -51,5 +51,7 @@ class MonitorSchedule(Base):
     last_status: Mapped[CheckStatus | None] = mapped_column(enum_type(CheckStatus, "last_status"))
     last_error_code: Mapped[str | None] = mapped_column(String(64))
     last_error_message: Mapped[str | None] = mapped_column(Text)
+    refusals: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many results in a row were refused logins or "later": from the second on, checks back off."""
 
     location: Mapped[Location] = relationship(lazy="joined")

@@ -12,7 +12,7 @@ from app.clock import to_ms
 from app.crypto import DecryptionError
 from app.domain.enums import CheckStatus, ErrorCode
 from app.domain.outcome import CheckOutcome
-from app.domain.schedule import CONFIRM_AFTER_MS
+from app.domain.schedule import CONFIRM_AFTER_MS, put_off_ms
 from app.domain.target import CheckTarget, TargetGuard, target_from_config
 from app.extensions import db
 from app.models import CheckResult, Monitor, MonitorSchedule
@@ -20,6 +20,9 @@ from app.services.claims import ClaimedCheck
 from app.services.monitor_config import ConfigStore
 
 UNREADABLE = "The stored config cannot be decrypted: CREDENTIALS_KEYS lacks the key it was encrypted with."
+
+REFUSALS = frozenset({ErrorCode.AUTHENTICATION_FAILED, ErrorCode.TEMPORARILY_UNAVAILABLE})
+"""Results after which asking again soon makes things worse: accounts are locked, servers throttle."""
 
 
 @dataclass(frozen=True)
@@ -99,29 +102,48 @@ def _result(record: CheckRecord) -> CheckResult:
 
 
 def _move_schedule(record: CheckRecord) -> bool:
-    outcome = record.outcome
-    row = MonitorSchedule
-    values: dict[str, Any] = {
-        "lease_until_ms": None,
-        "lease_token": None,
-        "last_checked_at": record.checked_at,
-        "last_status": outcome.status,
-        "last_error_code": outcome.code,
-        "last_error_message": outcome.error_message,
-    }
-    if outcome.status is CheckStatus.ERROR:
-        # After a first failure the confirming check comes soon. A disabled monitor's NULL stays NULL,
-        # because a comparison with NULL is never true.
-        confirm_at = to_ms(record.checked_at) + outcome.duration_ms + CONFIRM_AFTER_MS
-        is_first = row.last_status.is_distinct_from(CheckStatus.ERROR)
-        values["next_check_at_ms"] = case(
-            (is_first & (row.next_check_at_ms > confirm_at), confirm_at), else_=row.next_check_at_ms
-        )
+    outcome, row = record.outcome, MonitorSchedule
     moved = db.session.execute(
         update(row)
         .where(row.id == record.claim.schedule_id, row.lease_token == record.claim.token)
-        .values(values)
+        .values(
+            lease_until_ms=None,
+            lease_token=None,
+            last_checked_at=record.checked_at,
+            last_status=outcome.status,
+            last_error_code=outcome.code,
+            last_error_message=outcome.error_message,
+            **_next_check(record),
+        )
         .returning(row.id)
         .execution_options(synchronize_session=False)
     )
     return moved.first() is not None
+
+
+def _next_check(record: CheckRecord) -> dict[str, Any]:
+    """After a first failure the confirming check comes soon; a mailbox that goes on refusing us waits.
+
+    A disabled monitor's NULL stays NULL, because a comparison with NULL is never true.
+    """
+    outcome, claim, row = record.outcome, record.claim, MonitorSchedule
+    if outcome.status is not CheckStatus.ERROR:
+        return {"refusals": 0}
+    confirm_at = to_ms(record.checked_at) + outcome.duration_ms + CONFIRM_AFTER_MS
+    is_first = row.last_status.is_distinct_from(CheckStatus.ERROR)
+    confirms_early = is_first & (row.next_check_at_ms > confirm_at)
+    if outcome.code not in REFUSALS:
+        return {
+            "refusals": 0,
+            "next_check_at_ms": case((confirms_early, confirm_at), else_=row.next_check_at_ms),
+        }
+    # Who changed or triggered the monitor meanwhile has planned it anew, and wants no back-off.
+    is_untouched = row.next_check_at_ms == claim.planned_at_ms
+    refusals = claim.refusals + 1
+    put_off_to = claim.planned_at_ms + put_off_ms(refusals, claim.interval_ms)
+    return {
+        "refusals": case((is_untouched, refusals), else_=0),
+        "next_check_at_ms": case(
+            (confirms_early, confirm_at), (is_untouched, put_off_to), else_=row.next_check_at_ms
+        ),
+    }

@@ -32,6 +32,10 @@ class ClaimedCheck:
     hostname: str
     port: int | None
     timeout_seconds: int
+    interval_ms: int
+    planned_at_ms: int
+    """The next check after this one, as the claim planned it."""
+    refusals: int
     config_encrypted: str = field(repr=False)
 
 
@@ -71,10 +75,12 @@ def claim(location_id: int, now: datetime, limit: int) -> list[ClaimedCheck]:
     _wait_for_turn()
     statement = claim_statement(location_id, to_ms(now), limit, dialect=db.engine.dialect.name)
     claimed = db.session.execute(statement).all()
-    tokens = {row.id: row.lease_token for row in claimed}
+    taken = {row.id: row for row in claimed}
     rows = db.session.execute(
         select(
             MonitorSchedule.id,
+            MonitorSchedule.interval_ms,
+            MonitorSchedule.refusals,
             Monitor.id.label("monitor_id"),
             Monitor.public_id,
             Monitor.hostname,
@@ -83,18 +89,21 @@ def claim(location_id: int, now: datetime, limit: int) -> list[ClaimedCheck]:
             Monitor.config_encrypted,
         )
         .join(Monitor, Monitor.id == MonitorSchedule.monitor_id)
-        .where(MonitorSchedule.id.in_(tokens))
+        .where(MonitorSchedule.id.in_(taken))
     )
     return [
         ClaimedCheck(
             schedule_id=row.id,
-            token=tokens[row.id],
+            token=taken[row.id].lease_token,
             monitor_id=row.monitor_id,
             monitor_public_id=row.public_id,
             location_id=location_id,
             hostname=row.hostname,
             port=row.port,
             timeout_seconds=row.timeout_seconds,
+            interval_ms=row.interval_ms,
+            planned_at_ms=taken[row.id].next_check_at_ms,
+            refusals=row.refusals,
             config_encrypted=row.config_encrypted,
         )
         for row in rows
@@ -124,7 +133,7 @@ def claim_statement(location_id: int, now_ms: int, limit: int, *, dialect: str) 
             lease_until_ms=literal(now_ms + LEASE_MARGIN_MS) + row.timeout_ms,
             next_check_at_ms=next_slot(now_ms),
         )
-        .returning(row.id, row.lease_token)
+        .returning(row.id, row.lease_token, row.next_check_at_ms)
         .execution_options(synchronize_session=False)
     )
 

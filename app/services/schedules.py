@@ -96,6 +96,9 @@ def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_du
             row.next_check_at_ms = None
         elif is_due or row.next_check_at_ms is None:
             row.next_check_at_ms = now_ms
+        if is_due:
+            # Whoever changed the monitor may have mended what it was refused for.
+            row.refusals = 0
 
 
 def trigger(schedule_ids: list[int], now: datetime, *, pause_ms: int) -> bool:
@@ -112,7 +115,7 @@ def trigger(schedule_ids: list[int], now: datetime, *, pause_ms: int) -> bool:
                 MonitorSchedule.triggered_at_ms > now_ms + pause_ms,
             )
         )
-        .values(triggered_at_ms=now_ms, next_check_at_ms=now_ms)
+        .values(triggered_at_ms=now_ms, next_check_at_ms=now_ms, refusals=0)
         .returning(MonitorSchedule.id)
         .execution_options(synchronize_session=False)
     )

@@ -17,6 +17,9 @@ CLAIM = ClaimedCheck(
     hostname="mail.example.com",
     port=None,
     timeout_seconds=30,
+    interval_ms=300_000,
+    planned_at_ms=0,
+    refusals=0,
     config_encrypted="",
 )
 
