@@ -12,13 +12,13 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate
 
 from app.clock import to_iso
+from app.domain.bounds import MAX_PASSWORD, MIN_PASSWORD
 from app.domain.hostname import HostnameError, normalise_hostname
 from app.domain.time_zones import is_time_zone
 from app.services.identifiers import MAX_ID, parse_reference, parse_uuid
 
 MAX_INTEGER = 2**63 - 1
 MAX_DEPTH = 16
-MIN_PASSWORD, MAX_PASSWORD = 12, 1024
 REQUIRED = "is required"
 NOT_NULL = "must not be null"
 HOSTNAME_FAULT = "must be a valid hostname (no protocol, no path)"

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
+from sqlalchemy.exc import ProgrammingError
 
 from app.errors import RequestError
 from app.extensions import DATABASE_AWAY, db
@@ -51,9 +52,11 @@ def one_line_errors() -> Iterator[None]:
     except RequestError as error:
         db.session.rollback()
         raise click.ClickException(_sentence(error)) from None
-    except DATABASE_AWAY as error:
+    except (*DATABASE_AWAY, ProgrammingError) as error:
         db.session.rollback()
-        raise click.ClickException(f"The database does not answer: {type(error).__name__}.") from None
+        raise click.ClickException(
+            f"The database cannot be used ({type(error).__name__}): is it there, and upgraded?"
+        ) from None
 
 
 def _sentence(error: RequestError) -> str:

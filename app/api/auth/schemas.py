@@ -3,7 +3,8 @@
 from marshmallow import fields
 
 from app.api.base import BodySchema, Schema
-from app.api.fields import MAX_PASSWORD, Instant, NewPassword, Text
+from app.api.fields import Instant, NewPassword, Text
+from app.domain.bounds import MAX_PASSWORD
 from app.domain.enums import Role
 
 
