@@ -78,7 +78,7 @@ users_group = AppGroup(
 @organization_option
 @click.option("--search", default="", help="Part of the e-mail address or of a name.")
 def list_command(organization: int | None, search: str) -> None:
-    r"""Show the users of an organization.
+    """Show the users of an organization.
 
     \b
     Example: flask --app wsgi users list --search example.com
@@ -106,7 +106,7 @@ def create_command(
     generate: bool,
     **fields: Any,
 ) -> None:
-    r"""Add a user with the address EMAIL, for all customers unless some are named.
+    """Add a user with the address EMAIL, for all customers unless some are named.
 
     \b
     Example: flask --app wsgi users create ada@example.com --role editor --customer 10 --generate
@@ -137,7 +137,7 @@ def create_command(
 def update_command(
     *, user: str, role: str | None, customers: tuple[Any, ...], all_customers: bool, **options: Any
 ) -> None:
-    r"""Change what is given of USER, and keep the rest. The customers given replace those before.
+    """Change what is given of USER, and keep the rest. The customers given replace those before.
 
     \b
     Example: flask --app wsgi users update ada@example.com --role admin --all-customers
@@ -158,7 +158,7 @@ def update_command(
 @user_argument
 @password_options
 def set_password_command(user: str, password_file: BinaryIO | None, generate: bool) -> None:
-    r"""Give USER another password, and end all sessions of USER.
+    """Give USER another password, and end all sessions of USER.
 
     \b
     Example: flask --app wsgi users set-password ada@example.com --password-file -
@@ -171,7 +171,7 @@ def set_password_command(user: str, password_file: BinaryIO | None, generate: bo
 @users_group.command("disable")
 @user_argument
 def disable_command(user: str) -> None:
-    r"""Keep USER from signing in, and end all sessions of USER.
+    """Keep USER from signing in, and end all sessions of USER.
 
     \b
     Example: flask --app wsgi users disable ada@example.com
@@ -182,7 +182,7 @@ def disable_command(user: str) -> None:
 @users_group.command("enable")
 @user_argument
 def enable_command(user: str) -> None:
-    r"""Let USER sign in again.
+    """Let USER sign in again.
 
     \b
     Example: flask --app wsgi users enable ada@example.com
@@ -194,7 +194,7 @@ def enable_command(user: str) -> None:
 @user_argument
 @click.confirmation_option(prompt="Remove this user for good?")
 def delete_command(user: str) -> None:
-    r"""Remove USER for good.
+    """Remove USER for good.
 
     \b
     Example: flask --app wsgi users delete ada@example.com --yes

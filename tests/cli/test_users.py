@@ -292,4 +292,5 @@ def test_every_command_explains_itself_by_example(run: Run, command: str) -> Non
     output = run(command, "--help").output
 
     assert f"Example: flask --app wsgi users {command}" in output
+    assert "\\b" not in output
     assert "--password " not in output
