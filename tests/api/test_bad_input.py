@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.api.customers.schemas import CustomerPatchSchema
 from app.api.monitors.schemas import MonitorPatchSchema
 from app.models import Customer, Monitor, Organization
-from tests.api.test_roles import dump
+from tests.api.matrix_stage import dump
 from tests.calling import CUSTOMERS, MONITORS, Caller, assert_failure, customer_path, monitor_path
 from tests.factories import Factory
 

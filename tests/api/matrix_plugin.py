@@ -1,0 +1,54 @@
+"""What pytest needs for the access matrix: its stage, and the line that tells its size when all is done."""
+
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+
+from app.services import auth
+from tests.api.matrix_cast import Builder, Scenery
+from tests.api.matrix_stage import Stage, read_rows, restore
+
+PROPERTY = "access matrix"
+
+
+@pytest.fixture(scope="session")
+def scenery(shared_app: Flask) -> Scenery:
+    """Built once for each database; a stage puts it up."""
+    with shared_app.app_context():
+        scenery = Builder(shared_app.config["JWT_SECRET_KEY"]).build()
+        scenery.rows = read_rows()
+        restore({})
+    return scenery
+
+
+@pytest.fixture
+def stage(app: Flask, context: None, scenery: Scenery, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    # Hashing slowly, over and over, would be most of the walk's time.
+    monkeypatch.setattr(auth, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    return Stage(app, scenery)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how much of the matrix was walked, on which databases."""
+    walked: dict[str, list[tuple[str, int]]] = {}
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == PROPERTY:
+                database, route, cells = value
+                walked.setdefault(database, []).append((route, cells))
+    for line in summary(walked):
+        terminalreporter.write_line(line)
+
+
+def summary(walked: dict[str, list[tuple[str, int]]]) -> list[str]:
+    """One line for all databases that had the same of it."""
+    lines: dict[str, list[str]] = {}
+    for database, requests in walked.items():
+        routes = len({route for route, _ in requests})
+        callers = max(cells for _, cells in requests)
+        cells = sum(cells for _, cells in requests)
+        size = f"{len(requests)} requests to {routes} routes x {callers} callers = {cells} cells"
+        lines.setdefault(size, []).append(database)
+    return [f"access matrix: {size}, on {' and '.join(sorted(names))}" for size, names in lines.items()]

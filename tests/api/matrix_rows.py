@@ -1,0 +1,359 @@
+"""The access matrix: the requests, one or more for each route, and what comes of them where permitted."""
+
+from tests.api.matrix import CALLERS, CHANGED, CREATED, DELETED, NEW, OK, Row
+from tests.calling import CUSTOMERS, MONITORS
+from tests.factories import PASSWORD
+
+MONITOR, CUSTOMER = MONITORS + "/{monitor}", CUSTOMERS + "/{customer}"
+ORGANIZATION, ORGANIZATIONS = "/api/organization", "/api/organizations"
+USERS, USER, BOSS, HELPER = "/api/users", "/api/users/{user}", "/api/users/{boss}", "/api/users/{helper}"
+HOUSE_TOKENS, CUSTOMER_TOKENS = "/api/organization/tokens", "/api/customer/tokens"
+AUDIT_LOG = "/api/audit-log"
+OF_HOUSE = "?perPage=200&organizationId={house_id}"
+OF_CUSTOMER = "?perPage=200&customerId={customer}"
+ALL = "?perPage=200"
+
+NEW_MONITOR = {"customerId": "{customer}", "name": "New", "hostname": "127.0.0.1"}
+NEW_USER = {"email": "new@example.com", "role": "readonly"}
+NEW_TOKEN = {"name": "New"}
+IN_HOUSE = {"organizationId": "{house_id}"}
+TO_CUSTOMER = {"customerId": "{customer}"}
+RESTRICTED = {"customerIds": ["{customer}"]}
+PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "another horse battery"}
+MONITOR_ADDED = {"monitors": CREATED, "monitor_schedules": CREATED}
+RESCHEDULED = {"monitors": CHANGED, "monitor_schedules": CHANGED}
+USER_ADDED = {"users": CREATED}
+RESTRICTED_USER_ADDED = {**USER_ADDED, "user_customers": CREATED}
+TOKEN_ADDED = {"api_tokens": CREATED}
+
+PUBLIC_ROWS = [
+    Row(
+        "POST",
+        "/api/auth/login",
+        "public",
+        {"email": "{email}", "password": PASSWORD},
+        effect={"sessions": CREATED},
+        audit="session.start",
+        signed="admin",
+    ),
+    Row(
+        "POST",
+        "/api/auth/refresh",
+        "refresh",
+        effect={"sessions": CHANGED},
+        silent="a session that goes on is no news",
+        but={"refresh_token": OK},
+    ),
+    Row("GET", "/", "public", status=302),
+    Row("GET", "/openapi.json", "public"),
+    Row("GET", "/docs", "public"),
+    Row("GET", "/docs/start.js", "public"),
+    Row("GET", "/docs/bundle/swagger-ui.css", "public"),
+    Row("GET", "/healthz", "public"),
+    Row("GET", "/readyz", "public"),
+    Row("GET", "/metrics", "public"),
+]
+SESSION_ROWS = [
+    Row("GET", "/api/auth/me", "session"),
+    Row(
+        "POST",
+        "/api/auth/logout",
+        "session",
+        effect={"sessions": CHANGED},
+        audit="session.end",
+        about=CALLERS,
+    ),
+    Row(
+        "POST",
+        "/api/auth/change-password",
+        "session",
+        PASSWORDS,
+        effect={"users": CHANGED},
+        audit="user.change_password",
+        about=CALLERS,
+    ),
+]
+MONITOR_ROWS = [
+    Row("GET", MONITORS + ALL, "list", sees="monitors"),
+    Row("GET", MONITORS + OF_CUSTOMER, "list_c", sees="monitors"),
+    Row("GET", MONITORS + OF_HOUSE, "list_h", sees="monitors"),
+    Row("POST", MONITORS, "write_new", NEW_MONITOR, 201, effect=MONITOR_ADDED, audit="monitor.create"),
+    Row(
+        "POST",
+        MONITORS,
+        "write_h",
+        {**NEW_MONITOR, **IN_HOUSE},
+        201,
+        effect=MONITOR_ADDED,
+        audit="monitor.create",
+    ),
+    Row("GET", MONITOR, "read"),
+    Row("PATCH", MONITOR, "write", {"name": "New"}, effect={"monitors": CHANGED}, audit="monitor.update"),
+    Row(
+        "PATCH",
+        MONITOR,
+        "write",
+        {"name": "New", "status": "disabled"},
+        effect=RESCHEDULED,
+        audit="monitor.update",
+    ),
+    Row("PATCH", MONITOR, "status", {"status": "disabled"}, effect=RESCHEDULED, audit="monitor.update"),
+    Row(
+        "PATCH",
+        MONITOR,
+        "move",
+        {"customerId": "{other_customer}"},
+        effect=RESCHEDULED,
+        audit="monitor.update",
+    ),
+    Row(
+        "DELETE",
+        MONITOR,
+        "write",
+        effect={"monitors": DELETED, "monitor_schedules": DELETED, "check_results": DELETED},
+        audit="monitor.delete",
+    ),
+    Row(
+        "POST",
+        f"{MONITOR}/trigger-check",
+        "write",
+        effect={"monitor_schedules": CHANGED},
+        audit="monitor.trigger",
+    ),
+    Row("GET", f"{MONITOR}/check-history", "read"),
+    Row("POST", f"{MONITORS}/test", "write_new", NEW_MONITOR, silent="it stores nothing"),
+    Row("POST", f"{MONITORS}/test", "write_h", {**NEW_MONITOR, **IN_HOUSE}, silent="it stores nothing"),
+]
+CUSTOMER_ROWS = [
+    Row("GET", CUSTOMERS + ALL, "list", sees="customers"),
+    Row("GET", CUSTOMERS + OF_HOUSE, "list_h", sees="customers"),
+    Row(
+        "POST",
+        CUSTOMERS,
+        "customer",
+        {"name": "New"},
+        201,
+        effect={"customers": CREATED},
+        audit="customer.create",
+        about=CALLERS,
+    ),
+    Row(
+        "POST",
+        CUSTOMERS,
+        "customer_h",
+        {"name": "New", **IN_HOUSE},
+        201,
+        effect={"customers": CREATED},
+        audit="customer.create",
+    ),
+    Row("GET", CUSTOMER, "read"),
+    Row("GET", CUSTOMERS + "/{customer_id}", "read"),
+    Row("PATCH", CUSTOMER, "write", {"name": "New"}, effect={"customers": CHANGED}, audit="customer.update"),
+    Row(
+        "DELETE",
+        CUSTOMER,
+        "write",
+        # With the restrictions of those who have it (three of the cast, one target), and with its tokens.
+        effect={"customers": DELETED, "user_customers": (4, 0), "api_tokens": (2, 0)},
+        audit="customer.delete",
+        without_monitors=True,
+    ),
+]
+ORGANIZATION_ROWS = [
+    Row("GET", ORGANIZATION, "my_org", sees="organizations"),
+    Row("GET", ORGANIZATION + OF_HOUSE.replace("perPage=200&", ""), "my_org_h", sees="organizations"),
+    Row(
+        "PATCH",
+        ORGANIZATION,
+        "adm_all",
+        {"name": "New"},
+        effect={"organizations": CHANGED},
+        audit="organization.update",
+        about=CALLERS,
+    ),
+    Row(
+        "PATCH",
+        ORGANIZATION + "?organizationId={house_id}",
+        "adm_all_h",
+        {"name": "New"},
+        effect={"organizations": CHANGED},
+        audit="organization.update",
+    ),
+    Row("GET", ORGANIZATIONS + ALL, "orgs", sees="organizations"),
+    Row(
+        "POST",
+        ORGANIZATIONS,
+        "global",
+        {"name": "New"},
+        201,
+        effect={"organizations": CREATED},
+        audit="organization.create",
+        about=NEW,
+    ),
+]
+USER_ROWS = [
+    Row("GET", USERS + ALL, "adm_list", sees="users"),
+    Row("GET", USERS + OF_HOUSE, "adm_list_h", sees="users"),
+    Row("POST", USERS, "adm_all", NEW_USER, 201, effect=USER_ADDED, audit="user.create", about=CALLERS),
+    Row("POST", USERS, "adm_all_h", NEW_USER | IN_HOUSE, 201, effect=USER_ADDED, audit="user.create"),
+    Row(
+        "POST",
+        USERS,
+        "adm_new_c",
+        NEW_USER | RESTRICTED,
+        201,
+        effect=RESTRICTED_USER_ADDED,
+        audit="user.create",
+    ),
+    Row(
+        "POST",
+        USERS,
+        "adm_new_ch",
+        NEW_USER | RESTRICTED | IN_HOUSE,
+        201,
+        effect=RESTRICTED_USER_ADDED,
+        audit="user.create",
+    ),
+    Row(
+        "POST",
+        USERS,
+        "global",
+        {"email": "new@example.com", "role": "global_supporter"},
+        201,
+        effect=USER_ADDED,
+        audit="user.create",
+        about=CALLERS,
+    ),
+    Row("GET", USER, "manage_c"),
+    Row("GET", USERS + "/{user_id}", "manage_c"),
+    Row("GET", BOSS, "manage_h"),
+    Row("GET", HELPER, "manage_glob"),
+    Row("PATCH", USER, "manage_c", {"firstName": "New"}, effect={"users": CHANGED}, audit="user.update"),
+    Row("PATCH", BOSS, "manage_h", {"firstName": "New"}, effect={"users": CHANGED}, audit="user.update"),
+    Row("PATCH", HELPER, "manage_glob", {"firstName": "New"}, effect={"users": CHANGED}, audit="user.update"),
+    Row(
+        "PATCH",
+        BOSS,
+        "manage_glob",
+        {"role": "global_supporter"},
+        effect={"users": CHANGED},
+        audit="user.update",
+    ),
+    Row(
+        "PATCH",
+        USER,
+        "manage_h",
+        {"customerIds": ["{customer}", "{other_customer}"]},
+        # The user is as before, but for the date of the change.
+        effect={"users": CHANGED, "user_customers": CREATED},
+        audit="user.update",
+    ),
+    Row(
+        "PATCH",
+        USER,
+        "manage_h",
+        {"customerIds": None},
+        effect={"users": CHANGED, "user_customers": DELETED},
+        audit="user.update",
+    ),
+    Row(
+        "DELETE",
+        USER,
+        "manage_c",
+        effect={"users": DELETED, "user_customers": DELETED},
+        audit="user.delete",
+    ),
+    Row("DELETE", BOSS, "manage_h", effect={"users": DELETED}, audit="user.delete"),
+    Row("DELETE", HELPER, "manage_glob", effect={"users": DELETED}, audit="user.delete"),
+]
+TOKEN_ROWS = [
+    Row("GET", HOUSE_TOKENS + ALL, "adm_list", sees="tokens"),
+    Row("GET", HOUSE_TOKENS + OF_CUSTOMER, "adm_list_c", sees="tokens"),
+    Row("GET", HOUSE_TOKENS + OF_HOUSE, "adm_list_h", sees="tokens"),
+    Row(
+        "POST",
+        HOUSE_TOKENS,
+        "adm_all",
+        NEW_TOKEN,
+        201,
+        effect=TOKEN_ADDED,
+        audit="token.create",
+        about=CALLERS,
+    ),
+    Row(
+        "POST", HOUSE_TOKENS, "adm_all_h", NEW_TOKEN | IN_HOUSE, 201, effect=TOKEN_ADDED, audit="token.create"
+    ),
+    Row(
+        "POST",
+        HOUSE_TOKENS,
+        "adm_new_c",
+        NEW_TOKEN | TO_CUSTOMER,
+        201,
+        effect=TOKEN_ADDED,
+        audit="token.create",
+    ),
+    Row(
+        "DELETE",
+        HOUSE_TOKENS + "/{organization_token}",
+        "manage_h",
+        effect={"api_tokens": DELETED},
+        audit="token.delete",
+    ),
+    Row(
+        "DELETE",
+        HOUSE_TOKENS + "/{customer_token}",
+        "manage_c",
+        effect={"api_tokens": DELETED},
+        audit="token.delete",
+    ),
+    Row("GET", CUSTOMER_TOKENS + ALL, "tok_list", sees="customer_tokens"),
+    Row("GET", CUSTOMER_TOKENS + OF_CUSTOMER, "tok_list_c", sees="customer_tokens"),
+    Row("GET", CUSTOMER_TOKENS + OF_HOUSE, "tok_list_h", sees="customer_tokens"),
+    Row(
+        "POST",
+        CUSTOMER_TOKENS,
+        "tok_new",
+        NEW_TOKEN | TO_CUSTOMER,
+        201,
+        effect=TOKEN_ADDED,
+        audit="token.create",
+    ),
+    Row(
+        "POST",
+        CUSTOMER_TOKENS,
+        "tok_new_h",
+        NEW_TOKEN | TO_CUSTOMER | IN_HOUSE,
+        201,
+        effect=TOKEN_ADDED,
+        audit="token.create",
+    ),
+    Row(
+        "DELETE",
+        CUSTOMER_TOKENS + "/{customer_token}",
+        "tok_delete",
+        effect={"api_tokens": DELETED},
+        audit="token.delete",
+    ),
+    Row(
+        "DELETE",
+        CUSTOMER_TOKENS + "/{customer_token_id}",
+        "tok_delete",
+        effect={"api_tokens": DELETED},
+        audit="token.delete",
+    ),
+    Row("DELETE", CUSTOMER_TOKENS + "/{organization_token}", "tok_never", silent="nobody may"),
+]
+AUDIT_ROWS = [
+    Row("GET", AUDIT_LOG + ALL, "adm_list", sees="audit"),
+    Row("GET", AUDIT_LOG + OF_HOUSE, "adm_list_h", sees="audit"),
+]
+ROWS = [
+    *PUBLIC_ROWS,
+    *SESSION_ROWS,
+    *MONITOR_ROWS,
+    *CUSTOMER_ROWS,
+    *ORGANIZATION_ROWS,
+    *USER_ROWS,
+    *TOKEN_ROWS,
+    *AUDIT_ROWS,
+]
