@@ -15,6 +15,7 @@ REFUSED = Secret("mailbox password in a refused body", "Mf8Zaunkoenig\\und'Golda
 LOGIN = Secret("login password", "Bn4Grasmuecke und\\Bachstelze")
 NEW_LOGIN = Secret("new login password", 'Hp9Trauerschnaepper"undPirol')
 GUESSED_LOGIN = Secret("password of a refused login", "Lc7Heckenbraunelle%undSperling")
+USER_LOGIN = Secret("password of a new user", "Fy2Sumpfrohrsaenger'und{}Rohrammer")
 JWT_KEY = Secret("JWT key", "Vd3Steinschmaetzer_und_Wendehals_und_Kiebitz")
 CREDENTIALS_KEY = Secret(
     "credentials key", base64.b64encode(b"Sg6Wasseramsel+unter+der+Bruecke")[:44].decode()
@@ -36,6 +37,7 @@ ALL = (
     LOGIN,
     NEW_LOGIN,
     GUESSED_LOGIN,
+    USER_LOGIN,
     JWT_KEY,
     CREDENTIALS_KEY,
     RAW_CREDENTIALS_KEY,

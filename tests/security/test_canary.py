@@ -1,0 +1,54 @@
+"""Secrets that nothing else looks like go through everything, and then everything is searched for them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import DATABASES, new_database
+from tests.security.canaries import ALL
+from tests.security.search import leaks_by_place
+from tests.security.story import Story, told
+
+PLACES = {
+    "database": 2,
+    "log of the scheduler": 1,
+    "log of the web process": 1,
+    "answers to nobody": 1,
+    "answers to readonly": 1,
+    "answers to global_supporter": 1,
+    "answers to program": 1,
+    "answers to admin": 1,
+    "answers with MASK_SECRETS": 1,
+    "/openapi.json": 1,
+    "flask check": 1,
+}
+"""Where secrets are looked for: how a place's name begins, and of how many such places at least."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(kind, marks=pytest.mark.xdist_group(f"canary {kind}")) for kind in DATABASES],
+)
+def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    folder = tmp_path_factory.mktemp("canary")
+    with new_database(request.param, folder) as url, told(url, folder) as story:
+        yield story
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_secret_is_told(story: Story, place: str) -> None:
+    assert leaks_by_place(story.text(place), story.secrets) == {}
+
+
+def test_there_was_something_to_tell(story: Story) -> None:
+    """An empty log tells nothing either."""
+    assert {name for name in story.told if not name.startswith(tuple(PLACES))} == set()
+    for place, number in PLACES.items():
+        assert len(story.text(place)) >= number, place
+    written = b"".join(story.text("log").values())
+    for event in (b"scheduler_started", b"config_undecryptable", b"login_refused", b"request method=PATCH"):
+        assert event in written
+    assert b"v1:" in b"".join(story.text("database").values())
+    assert story.text("answers to readonly")["answers to readonly"].count(b"wrong ****") >= 5
+    assert b"wrong ****" in story.text("flask check")["flask check"]
+    assert len(story.secrets) > len(ALL)
