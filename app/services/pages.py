@@ -9,6 +9,9 @@ from app.extensions import db
 
 Row = TypeVar("Row")
 
+EVERYTHING = 2**31 - 1
+"""As many rows per page as it takes for the first page to have them all."""
+
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
