@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from app.checkers.attempt import Attempt
 from app.checkers.classify import code_of, refused, unintelligible
+from app.checkers.count import message_count
 from app.checkers.failure import CheckError
 from app.checkers.folder import encode_folder
 from app.checkers.session import climb
@@ -108,7 +109,7 @@ class ImapSession(imaplib.IMAP4):
         )
         self._attempt.is_mailbox_open = True
         if answers[-1] is not None:
-            self._attempt.messages = int(answers[-1])
+            self._attempt.messages = message_count(answers[-1])
 
     def say_goodbye(self) -> None:
         self.logout()

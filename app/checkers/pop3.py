@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from app.checkers.attempt import Attempt
 from app.checkers.classify import refused, unintelligible
+from app.checkers.count import message_count
 from app.checkers.failure import CheckError
 from app.checkers.session import climb
 from app.checkers.sockets import Connection
@@ -62,7 +63,7 @@ class Pop3Session(poplib.POP3):
 
     def open_mailbox(self) -> None:
         with self._refusals("to open the mailbox", ErrorCode.MAILBOX_UNAVAILABLE):
-            self._attempt.messages, _ = self.stat()
+            self._attempt.messages = message_count(self.stat()[0])
         self._attempt.is_mailbox_open = True
 
     def say_goodbye(self) -> None:
