@@ -153,11 +153,14 @@ def visible_tokens(actor: Actor) -> ColumnElement[bool]:
 
 
 def visible_users(actor: Actor) -> ColumnElement[bool]:
-    """Whoever is restricted to some customers sees the users who are restricted to some of the same."""
-    if actor.customer_ids is None:
+    """Those whom the actor may manage: the rule of `require_grantable`, to filter by."""
+    if actor.role is Role.GLOBAL_ADMIN:
         return true()
+    is_local = User.role.not_in(GLOBAL_ROLES)
+    if actor.customer_ids is None:
+        return is_local
     beyond = User.customers.any(UserCustomer.customer_id.not_in(actor.customer_ids))
-    return and_(User.is_restricted, not_(beyond))
+    return and_(is_local, User.is_restricted, not_(beyond))
 
 
 def require_manageable(actor: Actor, user: User, title: str) -> None:

@@ -103,6 +103,8 @@ def update(
 
     Raises the same as `create`, and ConflictError where the organization would be left without an admin.
     """
+    # Before anything is held, as in `create`.
+    password_hash = None if password is None else auth.hash_password(password)
     user = _held(actor, identifier)
     before = _facts(user)
     facts = before | fields
@@ -113,8 +115,8 @@ def update(
     if not _is_full_admin(facts):
         _require_another_admin(user)
     _store(user, facts)
-    if password is not None:
-        auth.set_password(user, password, now=now)
+    if password_hash is not None:
+        auth.set_password(user, password_hash, now=now)
     elif not user.is_active and before["is_active"]:
         auth.end_sessions(user, now=now)
     if changes := audit.changes_of(before, _facts(user)):

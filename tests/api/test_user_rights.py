@@ -135,6 +135,21 @@ def test_only_a_global_admin_grants_and_touches_global_roles(
     assert root.delete(user_path(mighty)).status_code == 200
 
 
+def test_the_list_shows_whom_the_detail_shows(
+    admin: Caller, login: Callable[[User], Caller], make: Factory, house: Organization
+) -> None:
+    mighty = [make.user(house, role) for role in (Role.GLOBAL_ADMIN, Role.GLOBAL_SUPPORTER)]
+    root = login(mighty[0])
+
+    for someone, sees in ((admin, False), (root, True)):
+        page = someone.get(USERS).get_json()
+        shown = {item["id"] for item in page["items"]}
+        assert page["total"] == len(shown)
+        for user in mighty:
+            assert (user.id in shown) is sees
+            assert someone.get(user_path(user)).status_code == (200 if sees else 403)
+
+
 def test_a_global_admin_manages_users_of_every_organization(
     caller: Callable[[Role], Caller], make: Factory
 ) -> None:
