@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FLASK := $(BIN)/flask --app wsgi
-PATHS := app migrations tests wsgi.py gunicorn.conf.py
+PATHS := app bench migrations tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint types imports check migration

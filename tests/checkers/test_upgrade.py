@@ -4,42 +4,10 @@ import pytest
 
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security
 from tests.checkers.faking import PASSWORD, check
-from tests.fakes.server import Script, start_tls
+from tests.fakes.server import start_tls
 
 IMAP, POP3 = Protocol.IMAP, Protocol.POP3
 every_protocol = pytest.mark.parametrize("protocol", Protocol)
-
-REFUSALS: list[tuple[Protocol, Script, ErrorCode, Phase]] = [
-    (
-        IMAP,
-        {"capability": "* CAPABILITY IMAP4rev1\r\n{tag} OK\r\n"},
-        ErrorCode.STARTTLS_UNAVAILABLE,
-        Phase.CAPABILITY,
-    ),
-    (IMAP, {"starttls": "{tag} NO not now\r\n"}, ErrorCode.STARTTLS_UNAVAILABLE, Phase.STARTTLS),
-    (IMAP, {"starttls": "{tag} BAD what?\r\n"}, ErrorCode.STARTTLS_UNAVAILABLE, Phase.STARTTLS),
-    (IMAP, {"starttls": "{tag} MAYBE later\r\n"}, ErrorCode.PROTOCOL_ERROR, Phase.STARTTLS),
-    (IMAP, {"greeting": "* PREAUTH welcome\r\n"}, ErrorCode.PROTOCOL_ERROR, Phase.CAPABILITY),
-    (
-        IMAP,
-        {"capability_secured": "{tag} OK nothing new\r\n"},
-        ErrorCode.PROTOCOL_ERROR,
-        Phase.CAPABILITY,
-    ),
-    (POP3, {"capability": "+OK\r\nUSER\r\n.\r\n"}, ErrorCode.STARTTLS_UNAVAILABLE, Phase.CAPABILITY),
-    (POP3, {"capability": "-ERR no CAPA\r\n"}, ErrorCode.STARTTLS_UNAVAILABLE, Phase.CAPABILITY),
-    (POP3, {"starttls": "-ERR not now\r\n"}, ErrorCode.STARTTLS_UNAVAILABLE, Phase.STARTTLS),
-    (POP3, {"starttls": "maybe\r\n"}, ErrorCode.PROTOCOL_ERROR, Phase.STARTTLS),
-]
-
-
-@pytest.mark.parametrize(("protocol", "script", "code", "phase"), REFUSALS)
-def test_refused_upgrade_ends_the_check_before_the_password(
-    protocol: Protocol, script: Script, code: ErrorCode, phase: Phase
-) -> None:
-    outcome, server = check(protocol, script, Security.STARTTLS)
-    assert (outcome.code, outcome.phase) == (code, phase)
-    assert not any(PASSWORD.encode() in line for line in server.lines)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from tests.fakes.server import HOST, Act, Conversation, HungUpError
 
 DRIP_SECONDS = 0.05
+FLOOD_BYTES = 16_000
+"""Sent at once."""
 
 
 def close(conversation: Conversation) -> None:
@@ -37,12 +39,23 @@ def drip(text: bytes = b"* a line that never ends ") -> Act:
     return act
 
 
+def trickle(line: bytes) -> Act:
+    """Send one whole line at a time, for ever."""
+
+    def act(conversation: Conversation) -> None:
+        while not conversation.server.stopping.is_set():
+            conversation.send(line)
+            conversation.server.stopping.wait(DRIP_SECONDS)
+
+    return act
+
+
 def flood(text: bytes) -> Act:
     """Send the same text as fast as the client takes it, for ever."""
 
     def act(conversation: Conversation) -> None:
         while not conversation.server.stopping.is_set():
-            conversation.send(text * 1000)
+            conversation.send(text * max(1, FLOOD_BYTES // len(text)))
 
     return act
 
@@ -53,18 +66,18 @@ garbage = b"\x00\xff\xfe\x15 \xc3\x28 no protocol at all\r\n"
 
 
 @contextmanager
-def refusing_port() -> Iterator[int]:
+def refusing_port(host: str = HOST, port: int = 0) -> Iterator[int]:
     """A port that refuses connections, and stays ours so that nobody else opens it meanwhile."""
     with socket.socket() as held:
-        held.bind((HOST, 0))
+        held.bind((host, port))
         yield held.getsockname()[1]
 
 
 @contextmanager
-def unanswering_port() -> Iterator[int]:
+def unanswering_port(host: str = HOST, port: int = 0) -> Iterator[int]:
     """A port where connecting hangs: the queue of the listener behind it is full."""
     with socket.socket() as listener, ExitStack() as queue:
-        listener.bind((HOST, 0))
+        listener.bind((host, port))
         listener.listen(0)
         for _ in range(4):
             waiting = queue.enter_context(socket.socket())

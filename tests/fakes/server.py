@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ Script: TypeAlias = Mapping[str, Step]
 
 HOST = "127.0.0.1"
 JOIN_SECONDS = 5.0
+MAX_RECEIVED = 100
 
 
 class HungUpError(Exception):
@@ -135,21 +137,25 @@ class FakeServer:
         security: Security = Security.PLAIN,
         script: Script | None = None,
         certificate: str = "good",
+        *,
+        host: str = HOST,
+        port: int = 0,
     ) -> None:
         self.dialect = dialect
         self.security = security
         self.script = _merged(dialect.script, script or {})
         self.certificate = certificate
-        self.received: list[tuple[bytes, bool]] = []
+        # Bounded, and so are the conversations kept, because some servers stay up for a whole day.
+        self.received: deque[tuple[bytes, bool]] = deque(maxlen=MAX_RECEIVED)
         self.connections = 0
         self.stopping = threading.Event()
-        self._conversations: list[Conversation] = []
-        self._threads: list[threading.Thread] = []
+        self._address = (host, port)
+        self._conversations: dict[threading.Thread, Conversation] = {}
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server((HOST, 0))
+        self._listener = socket.create_server(self._address)
         self.port: int = self._listener.getsockname()[1]
-        self._spawn(self._accept)
+        self._acceptor = _spawned(self._accept)
         return self
 
     def __exit__(
@@ -157,11 +163,11 @@ class FakeServer:
     ) -> None:
         self.stopping.set()
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join(JOIN_SECONDS)
+        self._acceptor.join(JOIN_SECONDS)
         self._listener.close()
-        for conversation in self._conversations:
+        for conversation in self._conversations.values():
             conversation.interrupt()
-        for thread in self._threads:
+        for thread in self._conversations:
             thread.join(JOIN_SECONDS)
 
     @property
@@ -182,18 +188,21 @@ class FakeServer:
                 return
             self.connections += 1
             conversation = Conversation(self, sock)
-            self._conversations.append(conversation)
-            self._spawn(self._converse, conversation)
+            self._conversations = {
+                thread: other for thread, other in self._conversations.items() if thread.is_alive()
+            }
+            self._conversations[_spawned(self._converse, conversation)] = conversation
 
     def _converse(self, conversation: Conversation) -> None:
         with suppress(HungUpError):
             conversation.follow()
         conversation.close()
 
-    def _spawn(self, function: Callable[..., None], *args: object) -> None:
-        thread = threading.Thread(target=function, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+
+def _spawned(function: Callable[..., None], *args: object) -> threading.Thread:
+    thread = threading.Thread(target=function, args=args, daemon=True)
+    thread.start()
+    return thread
 
 
 def _merged(default: Script, own: Script) -> dict[str, Step]:

@@ -1,0 +1,1 @@
+"""Measures and stresses Pillarbox; nothing in it is needed to run it."""
