@@ -1,6 +1,6 @@
 """gunicorn's threaded worker, made firm against slow callers and answering its own errors as the API does.
 
-gunicorn's master loads this module and keeps it over a reload, so it imports nothing of ours but constants.
+gunicorn's master loads this module and keeps it over a reload, so it imports little of ours.
 """
 
 import json
@@ -20,6 +20,7 @@ from werkzeug import exceptions
 from werkzeug.exceptions import HTTPException
 
 from app.headers import REQUEST_ID, SECURITY_HEADERS
+from app.traces import wordless
 
 FIRST_BYTE_SECONDS = 5.0
 """How long a new connection may say nothing. It holds no thread, but a stopping worker waits for it."""
@@ -146,7 +147,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
         answer, request_id = _answer_to(exc), uuid4().hex
         if answer.code == 500:
             answer.description = f"The log has more under the request id {request_id}."
-            self.log.error("request_crashed request_id=%s", request_id, exc_info=exc)
+            self.log.error("request_crashed request_id=%s", request_id, exc_info=wordless(exc))
         else:
             self.log.info(
                 "request_refused request_id=%s address=%s status=%s fault=%s",

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from app.api.fields import HOSTNAME_FAULT
 from app.errors import RequestError, UnavailableError
 from app.extensions import DATABASE_AWAY, db
+from app.traces import wordless
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def _handle_outage(error: Exception) -> Response:
 def _handle_crash(error: Exception) -> Response:
     """The traceback goes to the log under the request's id; the caller gets the id alone."""
     db.session.rollback()
-    log.error("request_crashed", exc_info=error)
+    log.error("request_crashed", exc_info=wordless(error))
     return error_response(
         500,
         "Internal Server Error",

@@ -7,6 +7,7 @@ from time import monotonic
 from sqlalchemy.exc import DBAPIError
 
 from app.extensions import DATABASE_AWAY
+from app.traces import wordless
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Outage:
             logger.error("database_away during=%s error=%s", self._activity, reason(error))
         else:
             # Nobody foresaw this one, so its traceback is needed.
-            logger.error("activity_failing during=%s", self._activity, exc_info=error)
+            logger.error("activity_failing during=%s", self._activity, exc_info=wordless(error))
 
     def end(self) -> None:
         with self._lock:
