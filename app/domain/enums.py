@@ -16,6 +16,27 @@ class Security(StrEnum):
     STARTTLS = "starttls"
 
 
+class AuthMethod(StrEnum):
+    """How a mailbox is signed in to: with its password, or with a token from somebody else."""
+
+    PASSWORD = "password"
+    XOAUTH2 = "xoauth2"
+
+
+class GrantType(StrEnum):
+    """What a token is asked for with (RFC 6749)."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"
+
+
+class OAuthPreset(StrEnum):
+    """Providers whose token endpoint and scope need not be spelled out."""
+
+    MICROSOFT365 = "microsoft365"
+    GOOGLE = "google"
+
+
 class MonitorStatus(StrEnum):
     """What a person set."""
 
@@ -81,6 +102,7 @@ class ErrorCode(StrEnum):
     LOGIN_DISABLED = "login_disabled"
     AUTHENTICATION_FAILED = "authentication_failed"
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    OAUTH_FAILED = "oauth_failed"
     MAILBOX_UNAVAILABLE = "mailbox_unavailable"
     INTERNAL_ERROR = "internal_error"
 
@@ -90,6 +112,7 @@ class WarningCode(StrEnum):
 
     CERTIFICATE_EXPIRING = "certificate_expiring"
     SLOW_RESPONSE = "slow_response"
+    MAILBOX_STALE = "mailbox_stale"
 
 
 class Role(StrEnum):

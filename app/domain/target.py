@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
-from app.domain.enums import Protocol, Security
+from app.domain.enums import AuthMethod, Protocol, Security
+from app.domain.oauth import OAuthSettings, oauth_from_config
 
 DEFAULT_PORTS = {
     (Protocol.IMAP, True): 993,
@@ -28,6 +29,8 @@ class TlsPolicy:
     """PEM text of the authorities to trust instead of the system's."""
     minimum_version: str | None = None
     """`TLSv1.2` or `TLSv1.3`; None: what OpenSSL's defaults allow."""
+    is_legacy: bool = False
+    """Also TLS 1.0 and 1.1, weak ciphers and signatures: for servers that know nothing newer."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,12 @@ class CheckTarget:
     tls_servername: str | None = None
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    oauth: OAuthSettings | None = None
+    """Where the token comes from that takes the password's place."""
     mailbox: str = DEFAULT_MAILBOX
     certificate_warning_days: int = DEFAULT_CERTIFICATE_WARNING_DAYS
     response_time_warning_ms: int | None = None
+    max_message_age_minutes: int | None = None
 
     @property
     def effective_port(self) -> int:
@@ -74,14 +80,21 @@ def target_from_config(hostname: str, port: int | None, config: Mapping[str, Any
             verify=tls_options.get("rejectUnauthorized") is not False,
             ca=tls_options.get("ca"),
             minimum_version=tls_options.get("minVersion"),
+            is_legacy=tls_options.get("legacy") is True,
         ),
         tls_servername=tls_options.get("servername"),
         user=config.get("user"),
         password=config.get("password"),
+        oauth=oauth_from_config(config.get("oauth2") or {}) if is_xoauth2(config) else None,
         mailbox=config.get("mailbox") or DEFAULT_MAILBOX,
         certificate_warning_days=(DEFAULT_CERTIFICATE_WARNING_DAYS if warning_days is None else warning_days),
         response_time_warning_ms=config.get("responseTimeWarningMs"),
+        max_message_age_minutes=config.get("maxMessageAgeMinutes"),
     )
+
+
+def is_xoauth2(config: Mapping[str, Any]) -> bool:
+    return config.get("authMethod") == AuthMethod.XOAUTH2
 
 
 def _security(config: Mapping[str, Any]) -> Security:

@@ -1,0 +1,141 @@
+"""Where a monitor's OAuth 2.0 tokens come from: its `oauth2` object, read with the presets (contract 3.1)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from app.domain.enums import GrantType, OAuthPreset
+from app.domain.hostname import HostnameError, normalise_hostname
+
+HTTPS_PORT = 443
+_NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\#]|[\ud800-\udfff]")
+_TARGET = re.compile(r"[\x21-\x7e]*")
+
+
+class TokenUrlError(ValueError):
+    """The text is no https URL that a token could be asked for at; it says why."""
+
+
+@dataclass(frozen=True)
+class TokenUrl:
+    """The parts of a token endpoint's URL: an A-label or IP literal, a port, and path with query."""
+
+    hostname: str
+    port: int
+    path: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What is known of a provider. `token_url` has a place for the tenant where the provider has tenants."""
+
+    token_url: str
+    scopes: Mapping[GrantType, str]
+    """Grants that the provider knows, and the scope that mail takes."""
+
+    @property
+    def has_tenants(self) -> bool:
+        return "{tenant}" in self.token_url
+
+
+PRESETS = {
+    OAuthPreset.MICROSOFT365: Preset(
+        "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
+        {
+            GrantType.CLIENT_CREDENTIALS: "https://outlook.office365.com/.default",
+            # offline_access, so that the answer has the refresh token that takes this one's place.
+            GrantType.REFRESH_TOKEN: "https://outlook.office365.com/.default offline_access",
+        },
+    ),
+    OAuthPreset.GOOGLE: Preset(
+        "https://oauth2.googleapis.com/token", {GrantType.REFRESH_TOKEN: "https://mail.google.com/"}
+    ),
+}
+
+
+@dataclass(frozen=True)
+class OAuthSettings:
+    """All that a token depends on, presets filled in."""
+
+    token_url: str = field(repr=False)
+    """May carry keys of its own in its query, so it is shown by its host name only."""
+    grant_type: GrantType
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    scope: str | None = None
+    ca: str | None = None
+    """PEM text of the authorities that the token endpoint's certificate must come from, for one in-house."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(secret for secret in (self.client_secret, self.refresh_token) if secret)
+
+
+def oauth_from_config(oauth2: Mapping[str, Any]) -> OAuthSettings:
+    """Read a stored, validated `oauth2` object."""
+    grant_type = grant_type_of(oauth2)
+    preset = preset_of(oauth2)
+    return OAuthSettings(
+        token_url=token_url_of(oauth2) or "",
+        grant_type=grant_type,
+        client_id=oauth2.get("clientId") or "",
+        client_secret=oauth2.get("clientSecret"),
+        refresh_token=oauth2.get("refreshToken"),
+        scope=oauth2.get("scope") or (preset.scopes.get(grant_type) if preset else None),
+        ca=oauth2.get("ca"),
+    )
+
+
+def grant_type_of(oauth2: Mapping[str, Any]) -> GrantType:
+    """As it is set; else what there is to show for it."""
+    default = GrantType.REFRESH_TOKEN if oauth2.get("refreshToken") else GrantType.CLIENT_CREDENTIALS
+    return GrantType(oauth2.get("grantType") or default)
+
+
+def preset_of(oauth2: Mapping[str, Any]) -> Preset | None:
+    name = oauth2.get("preset")
+    return PRESETS[OAuthPreset(name)] if name else None
+
+
+def token_url_of(oauth2: Mapping[str, Any]) -> str | None:
+    """The URL that is given, else the preset's."""
+    preset = preset_of(oauth2)
+    if oauth2.get("tokenUrl") or preset is None:
+        return oauth2.get("tokenUrl")
+    return preset.token_url.format(tenant=oauth2.get("tenant"))
+
+
+def split_token_url(url: str) -> TokenUrl:
+    """Take a token endpoint's URL apart. Raises TokenUrlError.
+
+    Parsers differ in what they make of odd characters, and what was judged must be what is dialled: so
+    they are refused, before anything else is looked at.
+    """
+    if _NOT_IN_A_URL.search(url):
+        raise TokenUrlError("must not contain spaces, control characters, backslashes or a fragment")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        hostname = normalise_hostname(parts.hostname or "")
+    except (HostnameError, ValueError):
+        raise TokenUrlError("must be an https URL with a valid host name") from None
+    if fault := _fault(parts, port):
+        raise TokenUrlError(fault)
+    return TokenUrl(
+        hostname, port or HTTPS_PORT, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    )
+
+
+def _fault(parts: SplitResult, port: int | None) -> str | None:
+    if parts.scheme != "https":
+        return "must begin with https://"
+    if "@" in parts.netloc:
+        return "must not contain a user name or password"
+    if port == 0:
+        return "must have a port from 1 to 65535"
+    if not _TARGET.fullmatch(parts.path + parts.query):
+        return "must have other than ASCII characters percent-encoded"
+    return None
