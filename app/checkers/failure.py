@@ -16,3 +16,5 @@ class CheckError(Exception):
         self.message = message
         self.is_retryable = is_retryable
         self.phase: Phase | None = None
+        self.waited_for: str | None = None
+        """What a timeout was spent on, where the rung does not say it."""

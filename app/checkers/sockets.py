@@ -24,6 +24,8 @@ class _Guarded(_Base):
     transcript: Transcript | None = None
     """Where what is said is kept; None keeps nothing."""
     reader: Any = None
+    may_end = False
+    """Whether the server may close without that being a fault: in HTTP, that can be the end of an answer."""
     _is_polling = False
 
     def makefile(self, *args: Any, **kwargs: Any) -> Any:
@@ -40,7 +42,7 @@ class _Guarded(_Base):
             if self._is_polling:
                 raise
             raise _as_check_error(error, self.limits) from None
-        if not got and not self._is_polling:
+        if not got and not self._is_polling and not self.may_end:
             raise closed()
         received = bytes(memoryview(buffer)[:got])
         self.limits.spend(received)

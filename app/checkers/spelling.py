@@ -13,6 +13,8 @@ from app.checkers.folder import encode_folder
 SHORTEST_TRACE, SHORTEST_CODE = 6, 8
 """Anything shorter turns up in ordinary words by chance."""
 
+PART, FEWEST_LETTERS = 24, 16
+
 _NOT_BARE = re.compile(r"[^a-z0-9]+")
 
 
@@ -45,6 +47,20 @@ def traces(password: str) -> set[str]:
     return {text for text in left if len(text) >= SHORTEST_TRACE} | {
         code for code in codes if len(code) >= SHORTEST_CODE
     }
+
+
+def traces_of_parts(secret: str) -> set[str]:
+    """What is left of a long secret, a token say, in a text that has no more than a good deal of it.
+
+    Servers cut long lines short when they quote them.
+    """
+    if len(secret) < 2 * PART:
+        return set()
+    starts = [*range(0, len(secret) - PART, PART), len(secret) - PART]
+    parts = [secret[start : start + PART] for start in starts]
+    # A phrase falls into ordinary words, which a server may say of its own accord.
+    whole = [part for part in parts if " " not in part and len(bare(part)) >= FEWEST_LETTERS]
+    return {bare(form) for part in whole for form in (part, *_base64_cores(_bytes(part)))}
 
 
 def _bytes(text: str) -> bytes:

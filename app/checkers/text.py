@@ -2,7 +2,7 @@
 
 import re
 
-from app.checkers.spelling import bare, spellings, traces
+from app.checkers.spelling import bare, spellings, traces, traces_of_parts
 from app.domain.target import CheckTarget
 
 MASK = "********"
@@ -25,11 +25,20 @@ class Cleaner:
     """Knows the secrets of one target in every form in which a server may echo them."""
 
     def __init__(self, target: CheckTarget) -> None:
-        # The longest first: a short secret must not break up a longer one that contains it.
-        forms = spellings(target.user or "", target.password) if target.password else ()
-        self._secrets = sorted(forms, key=len, reverse=True)
-        self._folded = {_fold(secret) for secret in self._secrets}
-        self._traces = traces(target.password) if target.password else ()
+        self._secrets: list[str] = []
+        self._folded: set[str] = set()
+        self._traces: set[str] = set()
+        self._user = target.user or ""
+        self.learn(*filter(None, [target.password]), *(target.oauth.secrets if target.oauth else ()))
+
+    def learn(self, *secrets: str) -> None:
+        """Know these too: a token, say, that was fetched while the check was under way."""
+        for secret in secrets:
+            forms = spellings(self._user, secret)
+            # The longest first: a short secret must not break up a longer one that contains it.
+            self._secrets = sorted({*self._secrets, *forms}, key=len, reverse=True)
+            self._folded |= {_fold(form) for form in forms}
+            self._traces |= traces(secret) | traces_of_parts(secret)
 
     def __call__(self, said: bytes | str, max_length: int = MAX_LENGTH, *, is_part: bool = False) -> str:
         """`is_part`: the text was cut out of a longer one, so either end may be in the midst of a secret."""
