@@ -4,7 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.actor import command_actor, committing, one_line_errors, organization_option
-from app.cli.inputs import EmailAddress, Line
+from app.cli.parameters import EmailAddress, Line
 from app.cli.table import table
 from app.clock import utcnow
 from app.services import customers

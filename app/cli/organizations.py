@@ -7,8 +7,7 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.actor import command_actor, committing, one_line_errors, organization_option
-from app.cli.inputs import Line
-from app.cli.parameters import TimeZone
+from app.cli.parameters import Line, TimeZone
 from app.cli.table import table
 from app.clock import utcnow
 from app.domain.bounds import MAX_CHECKS, MAX_REMINDER_MINUTES

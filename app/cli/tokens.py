@@ -7,8 +7,7 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.actor import command_actor, committing, one_line_errors, organization_option
-from app.cli.inputs import Line
-from app.cli.parameters import Reference
+from app.cli.parameters import Line, Reference
 from app.cli.table import table
 from app.clock import to_iso, utcnow
 from app.domain.bounds import MAX_TOKEN_DAYS

@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol, TypeVar
-from uuid import UUID
 
 import click
 from flask.cli import AppGroup
 
 from app.cli.actor import command_actor, committing, one_line_errors, organization_option
-from app.cli.inputs import EmailAddress, Line, new_password
+from app.cli.parameters import EmailAddress, Line, Reference
+from app.cli.passwords import new_password
 from app.cli.table import table
 from app.clock import utcnow
 from app.domain.enums import Role
 from app.services import users
 from app.services.access import Actor
-from app.services.identifiers import parse_reference
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,18 +36,6 @@ class UserLike(Protocol):
     def customer_ids(self) -> list[int] | None: ...
 
 
-class CustomerId(click.ParamType[UUID | int]):
-    """A customer's number or public UUID."""
-
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID | int:
-        reference = parse_reference(str(value))
-        if reference is None:
-            self.fail("must be the number or the public UUID of a customer.", param, ctx)
-        return reference
-
-
 def password_options(command: Command) -> Command:
     """Where a new password comes from; without either option it is asked for."""
     file = click.option(
@@ -62,7 +49,7 @@ def customer_option(command: Command) -> Command:
     return click.option(
         "--customer",
         "customers",
-        type=CustomerId(),
+        type=Reference(),
         multiple=True,
         help="Restrict the user to this customer (number or UUID); may be given more than once.",
     )(command)

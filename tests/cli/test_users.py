@@ -9,7 +9,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import select
 
-from app.cli import inputs
+from app.cli import passwords
 from app.domain.enums import ActorKind, Role
 from app.extensions import db
 from app.models import AuditEntry, Organization, User
@@ -41,7 +41,7 @@ def ada(make: Factory, house: Organization) -> User:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "is_terminal", lambda: True)
+    monkeypatch.setattr(passwords, "is_terminal", lambda: True)
 
 
 def stored(email: str = EMAIL) -> User | None:
@@ -259,7 +259,7 @@ def test_without_an_organization_a_command_says_how_to_get_one(app: Flask) -> No
             ["create", EMAIL, "--role", "editor", "--generate", "--last-name", "x" * 256],
             "1 to 255 characters",
         ),
-        (["create", EMAIL, "--role", "editor", "--generate", "--customer", "acme"], "UUID of a customer."),
+        (["create", EMAIL, "--role", "editor", "--generate", "--customer", "acme"], "must be a number or a UUID."),
         (["create", EMAIL, "--role", "editor", "--generate", "--password-file", "-"], "exclude each other"),
         (["set-password", EMAIL, "--password-file", "/none"], "No such file"),
         (["update", EMAIL], "Nothing to change"),
