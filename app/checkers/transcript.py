@@ -25,8 +25,8 @@ class _Run:
 
     mark: str
     is_login: bool = False
-    head: bytearray = field(default_factory=bytearray)
-    tail: bytearray = field(default_factory=bytearray)
+    head: bytearray = field(default_factory=bytearray, repr=False)
+    tail: bytearray = field(default_factory=bytearray, repr=False)
     left_out: int = 0
 
     def add(self, data: bytes) -> None:
