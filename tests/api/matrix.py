@@ -28,7 +28,8 @@ COLUMNS = (
 )
 
 # A cell is a status; `ok` for the row's own status; or, for lists, that and whose things the answer has:
-# h the house's as a whole, c the customer's, o the other customer's, f the foreign organization's, - none.
+# h the house's as a whole, c the customer's, o the other customer's, f the foreign organization's, - none;
+# of users, g and x are those of the house and of the foreign organization with a global role.
 POLICIES = """
 #           nob|adm edi rdo sup gad|own_customer|otr_customer|own oth hou|f o r e i g n
 #              |                   |adm edi rdo |adm edi rdo |tok tok tok|adm edi rdo tok otk sup gad
@@ -63,6 +64,9 @@ adm_new_ch  401|ok  403 403 403 ok |ok  403 403 |403 403 403 |403 403 403|403 40
 manage_c    401|ok  403 403 403 ok |ok  403 403 |403 403 403 |403 403 403|404 403 403 403 403 403 ok
 manage_h    401|ok  403 403 403 ok |403 403 403 |403 403 403 |403 403 403|404 403 403 403 403 403 ok
 manage_glob 401|403 403 403 403 ok |403 403 403 |403 403 403 |403 403 403|404 403 403 403 403 403 ok
+
+usr_list    401|hco 403 403 403 hcog|c  403 403 |o   403 403 |403 403 403|f   403 403 403 403 403 fx
+usr_list_h  401|hco 403 403 403 hcog|c  403 403 |o   403 403 |403 403 403|403 403 403 403 403 403 hcog
 
 tok_list    401|co  co  403 403 co |c   c   403 |o   o   403 |403 403 403|f   f   403 403 403 403 f
 tok_list_c  401|c   c   403 403 c  |c   c   403 |403 403 403 |403 403 403|404 404 403 403 403 403 404

@@ -2,7 +2,7 @@
 
 One house with two customers, and a foreign organization with one. What belongs to a list is kept under a
 letter: `h` the house's as a whole, `c` its customer that most requests are about, `o` its other customer,
-`f` the foreign organization's.
+`f` the foreign organization's; `g` and `x` its users and the foreign ones with a global role.
 """
 
 from collections.abc import Callable
@@ -46,6 +46,7 @@ HOUSE_ROLES = {
     "supporter": Role.GLOBAL_SUPPORTER,
     "global_admin": Role.GLOBAL_ADMIN,
 }
+GLOBAL_LETTERS = {"h": "g", "f": "x"}
 PLAIN_ROLES = {name: HOUSE_ROLES[name] for name in ("admin", "editor", "readonly")}
 
 
@@ -207,7 +208,8 @@ class Builder:
         customers = None if customer is None else [customer]
         email = f"{name}@matrix.example.com"
         user = self.make.user(organization, role, customers, email=email, **columns)
-        self.scenery.own("users", letter, user)
+        is_global = role in {Role.GLOBAL_SUPPORTER, Role.GLOBAL_ADMIN}
+        self.scenery.own("users", GLOBAL_LETTERS[letter] if is_global else letter, user)
         return user
 
     def _token(

@@ -192,8 +192,8 @@ ORGANIZATION_ROWS = [
     ),
 ]
 USER_ROWS = [
-    Row("GET", USERS + ALL, "adm_list", sees="users"),
-    Row("GET", USERS + OF_HOUSE, "adm_list_h", sees="users"),
+    Row("GET", USERS + ALL, "usr_list", sees="users"),
+    Row("GET", USERS + OF_HOUSE, "usr_list_h", sees="users"),
     Row("POST", USERS, "adm_all", NEW_USER, 201, effect=USER_ADDED, audit="user.create", about=CALLERS),
     Row("POST", USERS, "adm_all_h", NEW_USER | IN_HOUSE, 201, effect=USER_ADDED, audit="user.create"),
     Row(
@@ -237,6 +237,15 @@ USER_ROWS = [
         "manage_glob",
         {"role": "global_supporter"},
         effect={"users": CHANGED},
+        audit="user.update",
+    ),
+    Row("PATCH", USER, "manage_c", {"role": "admin"}, effect={"users": CHANGED}, audit="user.update"),
+    Row(
+        "PATCH",
+        USER,
+        "manage_glob",
+        {"role": "global_supporter", "customerIds": None},
+        effect={"users": CHANGED, "user_customers": DELETED},
         audit="user.update",
     ),
     Row(
