@@ -4,11 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from itertools import count, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,9 +24,7 @@ from app.models import Customer, Monitor, MonitorSchedule, Organization, User
 from tests.calling import CUSTOMERS, MONITORS, FreshClient, caller_of
 from tests.conftest import ENVIRON
 from tests.factories import Factory
-from tests.fakes.imap_server import IMAP
-from tests.fakes.pop3_server import POP3
-from tests.fakes.server import Conversation, FakeServer, Script
+from tests.fakes.server import FakeServer
 from tests.parts.browser import Web
 from tests.security.canaries import (
     ALL,
@@ -41,7 +39,8 @@ from tests.security.canaries import (
     SETTINGS,
     USER_LOGIN,
 )
-from tests.security.search import Secret, spellings
+from tests.security.parrots import echoing
+from tests.security.search import Secret
 from tests.worker.test_command import Scheduler
 from tests.worker.waiting import until
 
@@ -105,33 +104,6 @@ def without(document: Any, keys: frozenset[str]) -> Any:
     if isinstance(document, dict):
         return {key: without(item, keys) for key, item in document.items() if key not in keys}
     return [without(item, keys) for item in document] if isinstance(document, list) else document
-
-
-def parrot(form: bytes, echoes: list[bytes]) -> Callable[[Conversation], None]:
-    """Says the secret in another spelling each time."""
-    turn = count()
-    return lambda conversation: conversation.send(form.replace(b"%s", echoes[next(turn) % len(echoes)]))
-
-
-def echoing(protocol: Protocol, secret: Secret) -> FakeServer:
-    """A server that refuses every login, and tells everybody what it was sent and how it can be spelt."""
-    echoes = list(spellings(secret.text).values())
-    if protocol is Protocol.IMAP:
-        script: Script = {
-            "greeting": parrot(b"* OK hello %s\r\n", echoes),
-            "capability": parrot(b"* CAPABILITY IMAP4rev1 X=%s\r\n{tag} OK done\r\n", echoes[::-1]),
-            "login": parrot(b"* OK got {line}\r\n{tag} NO wrong %s ({line})\r\n", echoes),
-            "logout": parrot(b"* BYE %s\r\n{tag} OK done\r\n", echoes),
-        }
-        return FakeServer(IMAP, script=script)
-    return FakeServer(
-        POP3,
-        script={
-            "greeting": parrot(b"+OK hello %s\r\n", echoes),
-            "capability": parrot(b"+OK\r\nUSER\r\nIMPLEMENTATION %s\r\n.\r\n", echoes[::-1]),
-            "login": parrot(b"-ERR wrong %s ({line})\r\n", echoes),
-        },
-    )
 
 
 class Play:
