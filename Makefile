@@ -7,10 +7,10 @@ FLASK := $(BIN)/flask --app wsgi
 PATHS := app bench migrations tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types imports check migration
+.PHONY: help install run test soak lint types imports check migration
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make .venv with the pinned packages
 
@@ -24,6 +24,9 @@ run: install ## Run everything: database, web, scheduler; Ctrl-C ends it
 
 test: install ## Run all tests that this machine can run; ARGS="-k name" for some
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+soak: install ## 20,000 checks over all faulty servers: nothing may stay behind
+	@$(BIN)/python -m bench.faults.soak $(ARGS)
 
 lint: install ## Check style and formatting
 	$(BIN)/ruff check $(PATHS)
