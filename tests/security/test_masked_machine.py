@@ -24,12 +24,20 @@ from tests.security.tricks import CONFIG, MARK, MASK, MASKED, configs, tricks
 
 HOSTNAMES = ["mail.example.com", "MAIL.example.com", "evil.example", "127.0.0.1"]
 PORTS = [None, 993, 143, 995, 110, 1143]
+OAUTH = {
+    "tokenUrl": "https://login.example.com/token",
+    "clientId": "pillarbox",
+    "clientSecret": f"{MARK} of a client",
+    "refreshToken": f"{MARK} of a refresh",
+}
+EVIL_OAUTH = {**OAUTH, "tokenUrl": "https://evil.example/token", "clientSecret": MASK, "refreshToken": MASK}
 STARTS: list[dict[str, Any]] = [
     CONFIG,
     {**CONFIG, "tls": True},
     {**CONFIG, "startTls": True},
     {**CONFIG, "protocol": "pop3", "tlsOptions": {"rejectUnauthorized": False}},
     {"user": "a", "password": CONFIG["password"]},
+    {"user": "a", "authMethod": "xoauth2", "oauth2": OAUTH, "tls": True},
 ]
 
 masks = st.sampled_from(
@@ -62,7 +70,7 @@ keys: dict[str, st.SearchStrategy[Any]] = {
     "deep": st.sampled_from([MASKED["deep"], {"er": MASK}, {"er": [{"secret": MASK}]}, MASK]),
     "secrets": masks,
     "Password": masks,
-    "oauth2": st.sampled_from([None, {"tokenUrl": "https://evil.example", "clientSecret": MASK}]),
+    "oauth2": st.sampled_from([None, EVIL_OAUTH, {**EVIL_OAUTH, "tokenUrl": OAUTH["tokenUrl"]}]),
 }
 
 
