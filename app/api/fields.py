@@ -26,9 +26,8 @@ CUSTOMER_FAULT = "must be the numeric id or the public UUID of a customer"
 
 REFERENCE_PATTERN = "^([0-9]{1,19}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"
 """For the OpenAPI document: a number or a public UUID, as paths and `customerId` take them."""
+LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
-_LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
-_FILLED_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORBIDDEN_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -51,8 +50,8 @@ class Text(fields.String):
 
     def __init__(self, low: int = 0, high: int = 255, *, trim: bool = False, **kwargs: Any) -> None:
         self.low, self.high, self.trim = low, high, trim
-        pattern = _FILLED_PATTERN if trim and low else _LINE_PATTERN
-        metadata = {"minLength": low, "maxLength": high, "pattern": pattern, **kwargs.pop("metadata", {})}
+        shape = {"minLength": low, "maxLength": high, "pattern": LINE_PATTERN}
+        metadata = {**shape, **kwargs.pop("metadata", {})}
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
