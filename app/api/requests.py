@@ -20,6 +20,8 @@ SHOWN_PATH = 200
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ROUTINE = re.compile(r"/(healthz|readyz|metrics|docs(/.*)?)")
 """What is asked for all the time, by probes and by the page at /docs."""
+_TOKEN = re.compile(r"(wsm_|eyJ)[A-Za-z0-9_.-]+")
+"""An API token or a JWT, which somebody may have put where an id belongs."""
 
 
 def init_app(app: Flask) -> None:
@@ -73,7 +75,7 @@ def _log_request(response: Response) -> None:
         logging.DEBUG if _ROUTINE.fullmatch(request.path) else logging.INFO,
         "request method=%s path=%s status=%d ms=%d caller=%s address=%s",
         _quoted(request.method),
-        _quoted(request.path)[:SHOWN_PATH],
+        _quoted(_TOKEN.sub(r"\1…", request.path))[:SHOWN_PATH],
         response.status_code,
         (monotonic() - g.began) * 1000,
         f"{actor.kind}:{actor.id}" if actor else "-",

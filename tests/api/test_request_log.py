@@ -47,6 +47,15 @@ def fields(line: str) -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S*)", line))
 
 
+@pytest.mark.parametrize("kind", ["wsm_", "eyJ"])
+def test_a_token_in_the_wrong_place_is_not_written(admin: Caller, lines: Lines, kind: str) -> None:
+    token = f"{kind}hbGci-0iJIUzI1NiJ9.eyJ0eXBl_IjoiY.c2lnbmF0dXJl"
+
+    admin.delete(f"/api/organization/tokens/{token}")
+
+    assert fields(lines()[-1])["path"] == f"/api/organization/tokens/{kind}%E2%80%A6"
+
+
 def test_a_request_is_one_line(admin: Caller, make: Factory, house: Organization, lines: Lines) -> None:
     admin.get(MONITORS, headers={"X-Request-Id": "look-here"}, environ_base=HERE)
 
