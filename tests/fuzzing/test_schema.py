@@ -1,0 +1,122 @@
+"""The API and its OpenAPI document say the same, whoever asks for whatever (contract section 1).
+
+Every kind of caller sends, to every operation, requests that the document allows and such as it forbids.
+`HYPOTHESIS_PROFILE=new` looks further, at other requests each time.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import make_url
+
+from app.domain.enums import Role
+from tests.fuzzing import document
+from tests.fuzzing.exceptions import CHECKS_OFF, NEVER_SUCCEED, NO_BOUNDARIES, NOT_SENT
+from tests.fuzzing.fuzzer import Fuzzer
+from tests.fuzzing.house import GLOBAL_ADMIN, KINDS, House, Kind
+
+REQUESTS = {"sqlite": 170, "postgresql": 70}
+"""By each kind of caller, to all operations together. Shapes are the same on both, storage is not."""
+WIDER = 40
+NOBODY = ["", "Bearer", "Bearer ", "Bearer x.y.z", "Bearer wsm_none", "Basic YTpi", "bearer\tx", "Bearer ÿ"]
+
+few_at_random = settings(
+    database=None,
+    # What is there changes with each request, so that a smaller one need not fail alike.
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+def fuzzed(make_app: Callable[..., Flask]) -> Flask:
+    """Denies every target before it is dialled."""
+    return make_app(TARGET_DENY="0.0.0.0/0,::/0")
+
+
+@pytest.fixture
+def schema(fuzzed: Flask) -> Any:
+    return document.load(fuzzed, list(CHECKS_OFF))
+
+
+@pytest.fixture
+def examples(schema: Any, database_url: str) -> int:
+    """How many requests are generated for each operation."""
+    requests = REQUESTS[make_url(database_url).get_backend_name()]
+    requests *= 1 if settings.default.derandomize else WIDER
+    return max(2, requests // len(document.operations(schema)))
+
+
+def run(fuzzer: Fuzzer, operation: Any, examples: int) -> None:
+    """The example of the document, then generated requests, most of them about something that is there."""
+    fuzzer.send(document.example_of(operation))
+
+    @settings(few_at_random, max_examples=examples)
+    @given(case=document.generated(operation), is_pointed=st.sampled_from([True, True, False]))
+    def send(case: Any, is_pointed: bool) -> None:
+        fuzzer.send(case, is_pointed=is_pointed)
+
+    send()
+
+
+def is_sent(name: str, kind: Kind) -> bool:
+    left_out = {"logIn": kind.role is not Role.ADMIN, "refresh": kind.is_token}
+    assert left_out.keys() == NOT_SENT.keys()
+    return not left_out.get(name)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_every_answer_is_as_documented(fuzzed: Flask, schema: Any, kind: Kind, examples: int) -> None:
+    fuzzer = Fuzzer(schema, House(fuzzed, kind))
+    wanted = [item for item in document.operations(schema) if is_sent(document.name_of(item), kind)]
+
+    for operation in wanted:
+        run(fuzzer, operation, examples)
+
+    assert not fuzzer.faults, fuzzer.report()
+    names = {document.name_of(operation) for operation in wanted}
+    assert fuzzer.names() == names, fuzzer.report()
+    # All that could answer so otherwise is a token that is dead.
+    assert fuzzer.names(401) <= {"logIn"}, fuzzer.report()
+    if kind == GLOBAL_ADMIN:
+        assert names - fuzzer.names(200, 201) == set(NEVER_SUCCEED), fuzzer.report()
+
+
+@pytest.mark.only_on("sqlite")
+def test_every_boundary_is_as_documented(fuzzed: Flask) -> None:
+    """What is just allowed and what is just forbidden, and the methods and media types that are unknown."""
+    schema = document.load(fuzzed, list(CHECKS_OFF), is_plain=True)
+    fuzzer = Fuzzer(schema, House(fuzzed, GLOBAL_ADMIN))
+
+    for operation in document.operations(schema):
+        if document.name_of(operation) not in NO_BOUNDARIES:
+            for case in document.boundaries(operation, schema):
+                fuzzer.send(case)
+
+    assert not fuzzer.faults, fuzzer.report()
+
+
+def test_without_a_living_token_every_operation_answers_401(schema: Any) -> None:
+    """But those that give one."""
+    answers = set()
+
+    def run_as_nobody(operation: Any) -> None:
+        @settings(few_at_random, max_examples=3)
+        @given(case=document.allowed(operation), header=st.sampled_from(NOBODY))
+        def send(case: Any, header: str) -> None:
+            response = case.call(headers={"Authorization": header} if header else {})
+            case.validate_response(response)
+            answers.add((document.name_of(operation), response.status_code))
+
+        send()
+
+    for operation in document.operations(schema):
+        if document.name_of(operation) != "logIn":
+            run_as_nobody(operation)
+
+    names = {document.name_of(operation) for operation in document.operations(schema)} - {"logIn"}
+    assert answers == {(name, 401) for name in names}
