@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.checkers.limits import Limits
 from app.checkers.sockets import Connection
@@ -45,6 +46,9 @@ class Attempt:
     greeting: str | None = None
     capabilities: list[str] | None = None
     messages: int | None = None
+    newest_message_at: datetime | None = None
+    """Looked for only where somebody wants to know."""
+    quota: dict[str, dict[str, int]] | None = None
     goodbye: str | None = None
     """What the server said when it ended the session by itself (IMAP BYE)."""
     last_line: bytes = field(default=b"", repr=False)

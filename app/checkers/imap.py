@@ -6,6 +6,8 @@ import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, cast
 
 from app.checkers.attempt import Attempt
@@ -13,12 +15,21 @@ from app.checkers.classify import code_of, refused, unintelligible
 from app.checkers.count import message_count
 from app.checkers.failure import CheckError
 from app.checkers.folder import encode_folder
+from app.checkers.mailbox import age_limit, arrivals_in, quota_in
+from app.checkers.sasl import BearerExchange
 from app.checkers.session import climb
 from app.checkers.sockets import Connection
 from app.checkers.tls import TlsUpgrade
 from app.domain.enums import ErrorCode, Phase
+from app.version import VERSION
 
 MAX_CAPABILITY_LINE = 8_000
+MAX_INITIAL_RESPONSE = 7_900
+"""Longer command lines than 8,000 bytes are more than some servers take (RFC 7162, 4)."""
+IDENTITY = f'("name" "Pillarbox" "version" "{VERSION}")'
+"""How a guest gives its name (RFC 2971), for whoever reads the server's log."""
+LOOKED_THROUGH = 500
+"""Among how many of the last messages the newest is looked for when the very last is an old one."""
 Answer = tuple[str, list[Any]]
 _BARE_STATUS = re.compile(rb"\S+ (OK|NO|BAD)")
 _TAGGED = re.compile(rb"[^*+ ]\S* (?P<status>[A-Za-z]+) ?(?P<text>.*)", re.DOTALL)
@@ -98,18 +109,44 @@ class ImapSession(imaplib.IMAP4):
             self._insist(lambda: self._authenticate_plain(user, password), "the login", Phase.LOGIN)
         else:
             self._insist(lambda: self._login(user, password), "the login", Phase.LOGIN)
+        self._enter_authenticated()
+
+    def _enter_authenticated(self) -> None:
         self.state = "AUTH"
+        if offered := self.untagged_responses.get("CAPABILITY"):
+            # What the server offers once it knows who is there; most say so together with their OK.
+            self.capabilities = tuple(cast("bytes", offered[-1]).decode("ascii", "replace").upper().split())
+
+    @property
+    def mechanisms(self) -> set[str]:
+        return {name.removeprefix("AUTH=") for name in self.capabilities if name.startswith("AUTH=")}
+
+    def exchange(self, exchange: BearerExchange) -> None:
+        takes_more = "SASL-IR" in self.capabilities and len(exchange.message) <= MAX_INITIAL_RESPONSE
+        words = (exchange.mechanism, exchange.open()) if takes_more else (exchange.mechanism,)
+        # What imaplib asks at each challenge.
+        self.literal = cast("Any", exchange.answer)
+        self._insist(lambda: self.xatom("AUTHENTICATE", *words), "the login", Phase.LOGIN)
+        self._enter_authenticated()
 
     def open_mailbox(self) -> None:
+        if "ID" in self.capabilities:
+            # Some servers open no mailbox for a guest without a name.
+            self._ask(lambda: self.xatom("ID", IDENTITY))
         name = self._attempt.target.mailbox
         answers = self._insist(
-            lambda: self.select(_quoted(encode_folder(name)).decode(), readonly=True),
+            lambda: self.select(_folder(name), readonly=True),
             f"to open the mailbox {name!r}",
             Phase.MAILBOX,
         )
         self._attempt.is_mailbox_open = True
         if answers[-1] is not None:
             self._attempt.messages = message_count(answers[-1])
+        if self._attempt.target.max_message_age_minutes is not None:
+            self._attempt.newest_message_at = self._newest_message_at(age_limit(self._attempt.target))
+        if "QUOTA" in self.capabilities:
+            _, quotas = self._ask(lambda: self.getquotaroot(_folder(name))) or (None, [])
+            self._attempt.quota = quota_in(quotas)
 
     def say_goodbye(self) -> None:
         self.logout()
@@ -180,6 +217,39 @@ class ImapSession(imaplib.IMAP4):
             raise self._refused(what, REFUSALS[phase])
         return answers
 
+    def _ask(self, command: Callable[[], Answer]) -> list[Any] | None:
+        """Give a command that the verdict does not hang on: None when the server refuses it."""
+        try:
+            status, answers = command()
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            return None
+        return answers if status == "OK" else None
+
+    def _newest_message_at(self, limit: datetime) -> datetime | None:
+        """When the newest message arrived (INTERNALDATE), or None when that cannot be found out.
+
+        Mostly it is the last one. A message that was copied or moved here keeps its date, so an old one at
+        the end proves nothing, and those before it are looked through for any that came since the limit.
+        """
+        last = self._attempt.messages
+        if not last:
+            return None
+        newest = self._newest_of(str(last))
+        if newest is not None and newest >= limit:
+            return newest
+        # SINCE knows neither hours nor time zones, so it begins a day early.
+        since = "-".join(format_datetime(limit - timedelta(days=1)).split()[1:4])
+        among = f"{max(last - LOOKED_THROUGH, 1)}:{last}"
+        found = self._ask(lambda: self.search(None, among, "SINCE", since)) or [None]
+        numbers = [number.decode() for number in (found[-1] or b"").split() if number.isdigit()]
+        recent = self._newest_of(",".join(numbers)) if numbers else None
+        return max(filter(None, (newest, recent)), default=None)
+
+    def _newest_of(self, messages: str) -> datetime | None:
+        return max(arrivals_in(self._ask(lambda: self.fetch(messages, "(INTERNALDATE)")) or []), default=None)
+
     def _answer(self) -> tuple[str, bytes]:
         found = _TAGGED.fullmatch(self._attempt.last_line)
         return (found["status"].decode(), found["text"]) if found else ("", b"")
@@ -195,6 +265,10 @@ REFUSALS = {
     Phase.LOGIN: ErrorCode.AUTHENTICATION_FAILED,
     Phase.MAILBOX: ErrorCode.MAILBOX_UNAVAILABLE,
 }
+
+
+def _folder(name: str) -> str:
+    return _quoted(encode_folder(name)).decode()
 
 
 def _quoted(text: str) -> bytes:

@@ -4,18 +4,26 @@ import poplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, cast
 
 from app.checkers.attempt import Attempt
 from app.checkers.classify import refused, unintelligible
 from app.checkers.count import message_count
 from app.checkers.failure import CheckError
+from app.checkers.mailbox import arrival_in
+from app.checkers.sasl import BearerExchange
 from app.checkers.session import climb
 from app.checkers.sockets import Connection
 from app.checkers.tls import TlsUpgrade
 from app.domain.enums import ErrorCode, Phase
 
 REFUSAL = b"-ERR"
+ACCEPTANCE = b"+OK"
+MAX_COMMAND = 255 - len("\r\n")
+MAX_LINE = 2048
+MAX_HEADER_LINE = 64 * 1024
+"""Real mail has headers without a break that go far beyond RFC 5322's 998 characters."""
 
 
 def check_pop3(attempt: Attempt) -> None:
@@ -33,6 +41,7 @@ class Pop3Session(poplib.POP3):
 
     is_signed_in = False
     """POP3 knows no PREAUTH."""
+    _longest_line = MAX_LINE
 
     def __init__(self, connection: Connection, attempt: Attempt) -> None:
         self._connection = connection
@@ -61,10 +70,26 @@ class Pop3Session(poplib.POP3):
             self.user(user)
             self.pass_(password)
 
+    @property
+    def mechanisms(self) -> set[str]:
+        return {name.upper() for name in self._capabilities.get("SASL", [])}
+
+    def exchange(self, exchange: BearerExchange) -> None:
+        """AUTH (RFC 5034), with the initial response behind it where that makes no line too long."""
+        command = f"AUTH {exchange.mechanism}"
+        if len(command) + 1 + len(exchange.message) <= MAX_COMMAND:
+            command += f" {exchange.open()}"
+        with self._refusals("the login", ErrorCode.AUTHENTICATION_FAILED):
+            said = self._say(command)
+            while not said.startswith(ACCEPTANCE):
+                said = self._say(exchange.answer(said[1:].strip()).decode())
+
     def open_mailbox(self) -> None:
         with self._refusals("to open the mailbox", ErrorCode.MAILBOX_UNAVAILABLE):
             self._attempt.messages = message_count(self.stat()[0])
         self._attempt.is_mailbox_open = True
+        if self._attempt.target.max_message_age_minutes is not None:
+            self._attempt.newest_message_at = self._newest_message_at()
 
     def say_goodbye(self) -> None:
         self.quit()
@@ -72,6 +97,38 @@ class Pop3Session(poplib.POP3):
     def capa(self) -> dict[str, list[str]]:
         """Asked by poplib's stls, too: what was read before is answered, without a round trip."""
         return self._capabilities
+
+    def _newest_message_at(self) -> datetime | None:
+        """When the last message arrived, or None when the server does not show its headers.
+
+        TOP (RFC 1939, 7) is what marks nothing as read. Messages are in the order of their arrival, as
+        maildrops keep them.
+        """
+        last = self._attempt.messages
+        if not last:
+            return None
+        self._longest_line = MAX_HEADER_LINE
+        try:
+            _, headers, _ = self.top(last, 0)
+        except poplib.error_proto as error:
+            if _is_refusal(error):
+                return None
+            raise
+        return arrival_in(headers)
+
+    def _say(self, command: str) -> bytes:
+        self.sock.sendall(f"{command}\r\n".encode())
+        said, _ = self._getline()
+        if not said.startswith(b"+"):
+            raise poplib.error_proto(said)
+        return said
+
+    def _getline(self) -> tuple[bytes, int]:
+        """One line without its end. poplib's own takes no more for a header than for an answer."""
+        line = self.file.readline(self._longest_line + 1)
+        if len(line) > self._longest_line:
+            raise poplib.error_proto("line too long")
+        return line.removesuffix(b"\n").removesuffix(b"\r"), len(line)
 
     def _create_socket(self, timeout: float | None = None) -> Any:
         del timeout

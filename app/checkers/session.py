@@ -7,6 +7,7 @@ from typing import Protocol
 from app.checkers.attempt import Attempt
 from app.checkers.connection import connect
 from app.checkers.failure import CheckError
+from app.checkers.oauth import BearerSession, learn_known_tokens, sign_in_with_token
 from app.checkers.sockets import Connection
 from app.domain.enums import ErrorCode, Phase, Security
 
@@ -18,13 +19,15 @@ DIALOGUE_INTACT = frozenset(
         ErrorCode.LOGIN_DISABLED,
         ErrorCode.AUTHENTICATION_FAILED,
         ErrorCode.TEMPORARILY_UNAVAILABLE,
+        ErrorCode.OAUTH_FAILED,
+        ErrorCode.TARGET_FORBIDDEN,
         ErrorCode.MAILBOX_UNAVAILABLE,
     }
 )
-"""Refusals after which the server is still listening, so that a guest says goodbye."""
+"""Refusals, of the token endpoint too, after which the server is still listening: a guest says goodbye."""
 
 
-class Session(Protocol):
+class Session(BearerSession, Protocol):
     """A greeted server. Each step raises CheckError when the server refuses it."""
 
     @property
@@ -43,6 +46,7 @@ class Session(Protocol):
 
 def climb(attempt: Attempt, greet: Callable[[Connection, Attempt], Session]) -> None:
     """Climb the whole ladder. Raises CheckError, with `phase` naming the rung that failed."""
+    learn_known_tokens(attempt)
     session = greet(connect(attempt), attempt)
     try:
         _climb_session(session, attempt)
@@ -62,7 +66,10 @@ def _climb_session(session: Session, attempt: Attempt) -> None:
         return
     if not session.is_signed_in:
         attempt.enter(Phase.LOGIN)
-        session.sign_in(target.user, target.password or "")
+        if target.oauth:
+            sign_in_with_token(session, attempt, target.oauth)
+        else:
+            session.sign_in(target.user, target.password or "")
     attempt.enter(Phase.MAILBOX)
     session.open_mailbox()
 

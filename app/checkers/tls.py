@@ -3,6 +3,7 @@
 import re
 import ssl
 import threading
+import warnings
 from functools import lru_cache
 from typing import cast
 
@@ -14,6 +15,8 @@ from app.domain.enums import ErrorCode, Phase
 from app.domain.target import CheckTarget, TlsPolicy
 
 MAX_CONTEXTS = 64
+OP_LEGACY_SERVER_CONNECT = 0x4
+"""Servers without secure renegotiation (RFC 5746); ssl names it from Python 3.12 on."""
 _MAKING = threading.Lock()
 
 MINIMUM_VERSIONS = {
@@ -64,10 +67,22 @@ def _make_context(policy: TlsPolicy) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if policy.is_legacy:
+        _relax(context)
     if policy.minimum_version is not None:
         context.minimum_version = MINIMUM_VERSIONS[policy.minimum_version]
     context.sslsocket_class = GuardedTlsSocket
     return context
+
+
+def _relax(context: ssl.SSLContext) -> None:
+    """All three are needed: a version alone is refused for its signatures or its renegotiation."""
+    with warnings.catch_warnings():
+        # Python calls the old versions deprecated, which is why somebody has to ask for them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.options |= OP_LEGACY_SERVER_CONNECT
 
 
 def _certificates(bundle: str) -> str:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from app.checkers.attempt import Attempt
-from app.checkers.certificate import describe_certificate
+from app.checkers.certificate import describe_certificate, timestamp
 from app.checkers.failure import CheckError
+from app.checkers.mailbox import age_limit
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, WarningCode
 from app.domain.outcome import CheckOutcome
-from app.domain.target import DEFAULT_MAILBOX, CheckTarget
+from app.domain.target import DEFAULT_MAILBOX
 
 Diagnostics = dict[str, Any]
 
@@ -32,7 +33,7 @@ def judge(attempt: Attempt, failure: CheckError | None) -> CheckOutcome:
     """The outcome of the last attempt. Never raises, whatever was seen."""
     evidence = _evidence(attempt)
     duration_ms = _milliseconds(attempt.duration or 0.0)
-    warnings = {} if failure else _warnings(attempt.target, evidence, duration_ms)
+    warnings = {} if failure else _warnings(attempt, evidence, duration_ms)
     code = failure.code if failure else next(iter(warnings), None)
     phase = failure.phase if failure else None
     return CheckOutcome(
@@ -61,7 +62,7 @@ def _transcript(attempt: Attempt, failure: CheckError | None) -> Diagnostics:
 def _failure_message(failure: CheckError, attempt: Attempt) -> str:
     if failure.code in VALIDITY:
         return " ".join(filter(None, (failure.message, _validity(attempt, failure.code))))
-    waited_for = WAITED_FOR.get(failure.phase) if failure.phase else None
+    waited_for = failure.waited_for or (WAITED_FOR.get(failure.phase) if failure.phase else None)
     if failure.code is not ErrorCode.TIMEOUT or waited_for is None:
         return failure.message
     return f"The time limit of {attempt.limits.seconds:g} s ran out while waiting {waited_for}."
@@ -74,16 +75,32 @@ def _validity(attempt: Attempt, code: ErrorCode) -> str | None:
     return seen and f"{words} {seen}."
 
 
-def _warnings(target: CheckTarget, evidence: Diagnostics, duration_ms: int) -> dict[WarningCode, str]:
+def _warnings(attempt: Attempt, evidence: Diagnostics, duration_ms: int) -> dict[WarningCode, str]:
     """What is wrong with a check that worked: each code with its sentence, the gravest first."""
-    warnings = {}
+    warnings, target = {}, attempt.target
     days = evidence.get("tls", {}).get("certificate", {}).get("daysRemaining")
     if days is not None and target.certificate_warning_days and days < target.certificate_warning_days:
         warnings[WarningCode.CERTIFICATE_EXPIRING] = _expiry(days)
     limit_ms = target.response_time_warning_ms
     if limit_ms is not None and duration_ms > limit_ms:
         warnings[WarningCode.SLOW_RESPONSE] = f"The check took {duration_ms} ms, more than {limit_ms} ms."
+    if attempt.is_mailbox_open and (staleness := _staleness(attempt)):
+        warnings[WarningCode.MAILBOX_STALE] = staleness
     return warnings
+
+
+def _staleness(attempt: Attempt) -> str | None:
+    """Why a mailbox in which mail was expected is to be looked at; not to know is a reason, too."""
+    limit, newest = attempt.target.max_message_age_minutes, attempt.newest_message_at
+    if limit is None:
+        return None
+    if not attempt.messages:
+        return f"The mailbox has no message, and one was expected within {limit} minutes."
+    if newest is None:
+        return "The server does not say when the newest message arrived."
+    if newest >= age_limit(attempt.target):
+        return None
+    return f"The newest message arrived at {timestamp(newest)}, more than {limit} minutes ago."
 
 
 def _expiry(days: int) -> str:
@@ -130,7 +147,12 @@ def _mailbox(attempt: Attempt) -> Diagnostics | None:
         return None
     is_pop3 = attempt.target.protocol is Protocol.POP3
     name = DEFAULT_MAILBOX if is_pop3 else attempt.target.mailbox
-    return {"name": name, "messages": attempt.messages}
+    facts: Diagnostics = {"name": name, "messages": attempt.messages}
+    if attempt.newest_message_at is not None:
+        facts["newestMessageAt"] = timestamp(attempt.newest_message_at)
+    if attempt.quota is not None:
+        facts["quota"] = attempt.quota
+    return facts
 
 
 def _milliseconds(seconds: float) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app import checkers
-from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security
+from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security, WarningCode
 from app.domain.outcome import CheckOutcome
 from app.domain.target import CheckTarget, TargetGuard, TlsPolicy
 from tests.parts.certificates import stranger
@@ -46,7 +46,8 @@ def run(target: CheckTarget) -> CheckOutcome:
 def test_mailbox_is_reached_and_counted(dovecot: Dovecot, protocol: Protocol, security: Security) -> None:
     outcome = run(target_of(dovecot, protocol, security))
     assert (outcome.status, outcome.message) == (CheckStatus.SUCCESS, None)
-    assert outcome.diagnostics["mailbox"] == {"name": "INBOX", "messages": MESSAGES}
+    mailbox = outcome.diagnostics["mailbox"]
+    assert (mailbox["name"], mailbox["messages"]) == ("INBOX", MESSAGES)
     assert set(outcome.diagnostics["timings"]) == RUNGS[security]
 
 
@@ -116,7 +117,8 @@ def test_odd_passwords_arrive_as_they_are(dovecot: Dovecot, protocol: Protocol, 
 @pytest.mark.parametrize("mailbox", ["Archive", "Entwürfe"])
 def test_other_folders_can_be_watched(dovecot: Dovecot, mailbox: str) -> None:
     outcome = run(replace(target_of(dovecot, Protocol.IMAP), mailbox=mailbox))
-    assert outcome.diagnostics["mailbox"] == {"name": mailbox, "messages": 0}
+    found = outcome.diagnostics["mailbox"]
+    assert (found["name"], found["messages"]) == (mailbox, 0)
 
 
 def test_missing_folder_is_mailbox_unavailable(dovecot: Dovecot) -> None:
@@ -136,14 +138,58 @@ def test_check_without_user_ends_behind_the_capabilities(
     assert outcome.diagnostics["server"]["capabilities"]
 
 
-def unread(dovecot: Dovecot) -> set[str]:
-    """Unseen messages. POP3 moves them from `new` to `cur`, where flags follow a colon."""
+@every_protocol
+@every_security
+def test_newest_message_is_found(dovecot: Dovecot, protocol: Protocol, security: Security) -> None:
+    outcome = run(replace(target_of(dovecot, protocol, security), max_message_age_minutes=60))
+    assert outcome.status is CheckStatus.SUCCESS
+    assert outcome.diagnostics["mailbox"]["newestMessageAt"] > "2026"
+
+
+@every_protocol
+def test_mailbox_without_new_mail_is_stale(dovecot: Dovecot, protocol: Protocol) -> None:
+    target = replace(target_of(dovecot, protocol), user="stale@example.com")
+    limit = 4 * 24 * 60
+    outcome = run(replace(target, max_message_age_minutes=limit))
+    assert (outcome.status, outcome.code) == (CheckStatus.WARNING, WarningCode.MAILBOX_STALE)
+    assert outcome.message is not None
+    assert f"more than {limit} minutes ago" in outcome.message
+    assert run(replace(target, max_message_age_minutes=limit * 2)).status is CheckStatus.SUCCESS
+
+
+def test_old_message_that_was_moved_here_does_not_hide_a_new_one(dovecot: Dovecot) -> None:
+    target = replace(target_of(dovecot, Protocol.IMAP), user="moved@example.com")
+    assert run(replace(target, max_message_age_minutes=5)).status is CheckStatus.SUCCESS
+    assert run(replace(target, max_message_age_minutes=1)).code is WarningCode.MAILBOX_STALE
+
+
+def test_empty_folder_is_stale(dovecot: Dovecot) -> None:
+    target = replace(target_of(dovecot, Protocol.IMAP), mailbox="Archive", max_message_age_minutes=60)
+    assert run(target).code is WarningCode.MAILBOX_STALE
+
+
+def test_quota_is_recorded(dovecot: Dovecot) -> None:
+    quota = run(target_of(dovecot, Protocol.IMAP)).diagnostics["mailbox"]["quota"]
+    assert quota["storage"]["limit"] == 10 * 1024
+    assert quota["message"] == {"used": MESSAGES, "limit": 1000}
+
+
+def test_guest_gives_its_name(dovecot: Dovecot) -> None:
+    run(target_of(dovecot, Protocol.IMAP))
+    assert "name=Pillarbox" in dovecot.log()
+
+
+def contents(dovecot: Dovecot) -> dict[str, tuple[str, int]]:
+    """Every message: flags, and when its file was last written. POP3 moves files from `new` to `cur`."""
     paths = [path for folder in ("new", "cur") for path in (dovecot.maildir / folder).iterdir()]
-    named = (path.name.partition(":2,") for path in paths)
-    return {name for name, _, flags in named if "S" not in flags}
+    named = [(path, *path.name.partition(":2,")[::2]) for path in paths]
+    return {name: (flags, path.stat().st_mtime_ns) for path, name, flags in named}
 
 
-def test_mail_stays_and_stays_unread(dovecot: Dovecot) -> None:
+def test_nothing_is_changed_marked_or_deleted(dovecot: Dovecot) -> None:
+    before = contents(dovecot)
     for protocol in Protocol:
-        run(target_of(dovecot, protocol))
-    assert len(unread(dovecot)) == MESSAGES
+        for security in Security:
+            run(replace(target_of(dovecot, protocol, security), max_message_age_minutes=1))
+    assert contents(dovecot) == before
+    assert len(before) == MESSAGES

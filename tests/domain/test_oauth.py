@@ -57,6 +57,7 @@ def test_presets_fill_in_what_is_not_given(
 
 def test_every_preset_has_settings() -> None:
     assert PRESETS.keys() == set(OAuthPreset)
+    assert [name for name, preset in PRESETS.items() if preset.has_tenants] == [OAuthPreset.MICROSOFT365]
 
 
 def test_target_has_a_token_or_a_password_but_never_falls_back() -> None:

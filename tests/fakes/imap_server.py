@@ -9,6 +9,10 @@ RUNGS = {
     "LOGIN": "login",
     "AUTHENTICATE": "login",
     "EXAMINE": "mailbox",
+    "ID": "id",
+    "FETCH": "fetch",
+    "SEARCH": "search",
+    "GETQUOTAROOT": "quota",
     "LOGOUT": "logout",
 }
 
@@ -20,6 +24,10 @@ SCRIPT: Script = {
     "starttls": ["{tag} OK begin TLS\r\n", start_tls],
     "login": "{tag} OK logged in\r\n",
     "mailbox": "* 7 EXISTS\r\n* 0 RECENT\r\n* FLAGS ()\r\n{tag} OK [READ-ONLY] done\r\n",
+    "id": "* ID NIL\r\n{tag} OK done\r\n",
+    "fetch": '* 7 FETCH (INTERNALDATE "01-Jan-2030 00:00:00 +0000")\r\n{tag} OK done\r\n',
+    "search": "* SEARCH\r\n{tag} OK done\r\n",
+    "quota": '* QUOTAROOT "INBOX" ""\r\n* QUOTA "" (STORAGE 10 512)\r\n{tag} OK done\r\n',
     "logout": "* BYE see you\r\n{tag} OK done\r\n",
     "unknown": "{tag} BAD what?\r\n",
 }

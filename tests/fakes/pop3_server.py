@@ -9,6 +9,7 @@ RUNGS = {
     "USER": "user",
     "PASS": "login",
     "STAT": "mailbox",
+    "TOP": "top",
     "QUIT": "logout",
 }
 
@@ -21,6 +22,7 @@ SCRIPT: Script = {
     "user": "+OK\r\n",
     "login": "+OK logged in\r\n",
     "mailbox": "+OK 7 700\r\n",
+    "top": "+OK\r\nDate: Tue, 01 Jan 2030 00:00:00 +0000\r\n\r\n.\r\n",
     "logout": "+OK bye\r\n",
     "unknown": "-ERR what?\r\n",
 }

@@ -9,6 +9,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -17,6 +19,7 @@ from typing import ClassVar, Self
 import pytest
 
 from app.domain.enums import Protocol, Security
+from tests.fakes.token_server import TokenServer
 from tests.parts import require
 from tests.parts.certificates import authority, server_certificate
 
@@ -41,10 +44,25 @@ first_valid_gid = {gid}
 mail_max_userip_connections = 1000
 auth_failure_delay = 0
 disable_plaintext_auth = no
+imap_id_log = *
 ssl = yes
 ssl_cert = <{folder}/server.pem
 ssl_key = <{folder}/server.key
 mail_location = maildir:{folder}/mail/%u
+mail_plugins = quota
+protocol imap {{
+  mail_plugins = quota imap_quota
+}}
+plugin {{
+  quota = maildir:User quota
+  quota_rule = *:storage=10M:messages=1000
+}}
+auth_mechanisms = plain xoauth2 oauthbearer
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf
+}}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/users
@@ -85,6 +103,15 @@ service pop3-login {{
 }}
 """
 
+OAUTH2 = """
+introspection_mode = post
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
+tls_ca_cert_file = {folder}/ca.pem
+"""
+
 
 class Dovecot:
     """A running server with a few users, each with `MESSAGES` messages. Use it as a context manager."""
@@ -97,13 +124,21 @@ class Dovecot:
         "umlaut@example.com": "pässwörd-€",
     }
     """Users whose passwords need care on the wire."""
+    aged_users: ClassVar[dict[str, list[timedelta]]] = {
+        "stale@example.com": [timedelta(days=9), timedelta(days=5)],
+        "moved@example.com": [timedelta(minutes=2), timedelta(days=30)],
+    }
+    """How old their messages are, in the order of the mailbox; everybody else's have just arrived."""
 
     def __init__(self) -> None:
         self.ca_pem = authority().pem
         self.ports: dict[tuple[Protocol, Security], int] = {}
+        self.tokens = TokenServer(user=self.user)
+        """Grants tokens for `user`, and is asked by Dovecot whose token one is."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        self.tokens.__enter__()
         self._temporary = TemporaryDirectory(prefix="dovecot-")
         self._folder = Path(self._temporary.name)
         try:
@@ -144,19 +179,23 @@ class Dovecot:
     def _write_files(self, ports: dict[str, int]) -> None:
         accounts = _accounts()
         certificate = server_certificate()
-        users = {self.user: self.password, **self.odd_users}
+        users = {self.user: self.password, **self.odd_users, **dict.fromkeys(self.aged_users, self.password)}
         self._folder.chmod(0o755)
         (self._folder / "server.pem").write_text(certificate.pem)
         (self._folder / "server.key").write_text(certificate.key_pem)
         (self._folder / "users").write_text(
             "".join(f"{name}:{{PLAIN}}{word}\n" for name, word in users.items()), encoding="utf-8"
         )
+        (self._folder / "ca.pem").write_text(self.ca_pem)
+        (self._folder / "oauth2.conf").write_text(
+            OAUTH2.format(folder=self._folder, url=self.tokens.introspection_url)
+        )
         (self._folder / "dovecot.conf").write_text(
             CONFIGURATION.format(folder=self._folder, host=self.host, **accounts, **ports)
         )
         (self._folder / "home").mkdir()
         for name in users:
-            _fill(self._folder / "mail" / name)
+            _fill(self._folder / "mail" / name, self.aged_users.get(name, [timedelta()] * MESSAGES))
         for part in ("home", "mail"):
             _hand_over(self._folder / part, int(accounts["uid"]), int(accounts["gid"]))
 
@@ -188,6 +227,7 @@ class Dovecot:
                 self._process.kill()
                 self._process.wait()
         self._temporary.cleanup()
+        self.tokens.__exit__(None, None, None)
 
 
 def _accounts() -> dict[str, str]:
@@ -206,12 +246,18 @@ def _accounts() -> dict[str, str]:
     }
 
 
-def _fill(maildir: Path) -> None:
+def _fill(maildir: Path, ages: list[timedelta]) -> None:
     for part in ("cur", "new", "tmp", ".Archive/cur", ".Archive/new", ".Archive/tmp", ".Entw&APw-rfe/cur"):
         (maildir / part).mkdir(parents=True)
-    for number in range(MESSAGES):
-        text = f"From: a@example.com\r\nSubject: Message {number}\r\n\r\nHello.\r\n"
-        (maildir / "new" / f"{1_700_000_000 + number}.M{number}P1.test").write_text(text)
+    for number, age in enumerate(ages):
+        arrived = datetime.now(UTC) - age
+        message = maildir / "new" / f"{1_700_000_000 + number}.M{number}P1.test"
+        message.write_text(
+            f"Received: from a.example by b.example;\r\n {format_datetime(arrived)}\r\n"
+            f"From: a@example.com\r\nSubject: Message {number}\r\n\r\nHello.\r\n"
+        )
+        # Dovecot's INTERNALDATE.
+        os.utime(message, (arrived.timestamp(),) * 2)
 
 
 def _hand_over(folder: Path, uid: int, gid: int) -> None:

@@ -1,0 +1,198 @@
+"""What is read of an open mailbox: the age of its newest message and its quota, however servers put it."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from app.checkers.mailbox import MAX_RESOURCES, arrival_in, quota_in
+from app.checkers.pop3 import MAX_HEADER_LINE
+from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, WarningCode
+from app.domain.outcome import CheckOutcome
+from tests.checkers.faking import check
+from tests.fakes import faults
+from tests.fakes.server import FakeServer, Script
+
+LIMIT = 60
+OFFERED = "* CAPABILITY IMAP4rev1 QUOTA ID\r\n{tag} OK done\r\n"
+
+
+def internal_date(age: timedelta) -> str:
+    moment = (datetime.now(UTC) - age).astimezone(UTC)
+    return "-".join(format_datetime(moment).split()[1:4]) + moment.strftime(" %H:%M:%S +0000")
+
+
+def fetched(*ages: timedelta) -> str:
+    lines = (f'* {at} FETCH (INTERNALDATE "{internal_date(age)}")\r\n' for at, age in enumerate(ages, 1))
+    return "".join(lines) + "{tag} OK done\r\n"
+
+
+def watch(protocol: Protocol, script: Script | None = None) -> tuple[CheckOutcome, FakeServer]:
+    return check(protocol, script, max_message_age_minutes=LIMIT)
+
+
+def words_of(server: FakeServer) -> list[str]:
+    """The IMAP commands that were given."""
+    return [line.decode().split()[1] for line in server.lines]
+
+
+class TestImap:
+    def test_fresh_last_message_costs_one_command(self) -> None:
+        outcome, server = watch(Protocol.IMAP, {"fetch": fetched(timedelta(minutes=LIMIT - 1))})
+        assert outcome.status is CheckStatus.SUCCESS
+        assert words_of(server).count("FETCH") == 1
+        assert "SEARCH" not in words_of(server)
+
+    def test_old_last_message_is_no_proof(self) -> None:
+        calls = iter([fetched(timedelta(days=3)), fetched(timedelta(days=1), timedelta(minutes=5))])
+        script: Script = {
+            "fetch": lambda conversation: conversation.send(next(calls)),
+            "search": "* SEARCH 5 6\r\n{tag} OK done\r\n",
+        }
+        outcome, server = watch(Protocol.IMAP, script)
+        assert outcome.status is CheckStatus.SUCCESS
+        assert any(b"FETCH 5,6 (INTERNALDATE)" in line for line in server.lines)
+
+    @pytest.mark.parametrize(
+        "search",
+        ["* SEARCH\r\n{tag} OK done\r\n", "{tag} OK done\r\n", "{tag} NO no\r\n", "{tag} BAD no\r\n",
+         "* SEARCH x -1 y\r\n{tag} OK done\r\n"],
+    )  # fmt: skip
+    def test_old_message_is_a_warning(self, search: str) -> None:
+        outcome, _ = watch(Protocol.IMAP, {"fetch": fetched(timedelta(days=3)), "search": search})
+        assert (outcome.status, outcome.code) == (CheckStatus.WARNING, WarningCode.MAILBOX_STALE)
+        assert outcome.diagnostics["warnings"] == ["mailbox_stale"]
+        assert "arrived at" in (outcome.message or "")
+
+    @pytest.mark.parametrize(
+        "fetch",
+        ["{tag} NO no\r\n", "{tag} BAD no\r\n", "{tag} OK nothing\r\n",
+         '* 7 FETCH (INTERNALDATE "32-Foo-2026 00:00:00 +0000")\r\n{tag} OK done\r\n',
+         "* 7 FETCH (UID 5)\r\n{tag} OK done\r\n",
+         "* 7 FETCH (BODY {3}\r\nabc)\r\n{tag} OK done\r\n"],
+    )  # fmt: skip
+    def test_date_that_is_not_told_is_a_warning(self, fetch: str) -> None:
+        outcome, _ = watch(Protocol.IMAP, {"fetch": fetch})
+        assert outcome.code is WarningCode.MAILBOX_STALE
+        assert outcome.message == "The server does not say when the newest message arrived."
+        assert "newestMessageAt" not in outcome.diagnostics["mailbox"]
+
+    def test_nothing_is_asked_that_nobody_wants_to_know(self) -> None:
+        _, server = check(Protocol.IMAP)
+        assert not {"FETCH", "SEARCH", "ID", "GETQUOTAROOT"} & set(words_of(server))
+
+    def test_only_the_last_messages_are_looked_through(self) -> None:
+        script: Script = {
+            "mailbox": "* 9000 EXISTS\r\n{tag} OK done\r\n",
+            "fetch": fetched(timedelta(days=3)),
+        }
+        _, server = watch(Protocol.IMAP, script)
+        assert any(b"SEARCH 8500:9000 SINCE" in line for line in server.lines)
+
+    def test_server_that_leaves_meanwhile_is_an_error(self) -> None:
+        outcome, _ = watch(Protocol.IMAP, {"fetch": faults.close})
+        assert (outcome.code, outcome.phase) == (ErrorCode.CONNECTION_CLOSED, Phase.MAILBOX)
+
+    @pytest.mark.parametrize("answer", ["{tag} NO no\r\n", "{tag} BAD no\r\n", "* ID NIL\r\n{tag} OK\r\n"])
+    def test_name_and_quota_may_be_refused(self, answer: str) -> None:
+        script: Script = {"capability": OFFERED, "id": answer, "quota": answer}
+        outcome, server = check(Protocol.IMAP, script)
+        assert outcome.status is CheckStatus.SUCCESS
+        assert "quota" not in outcome.diagnostics["mailbox"]
+        assert any(b'ID ("name" "Pillarbox" "version" "' in line for line in server.lines)
+
+    def test_quota_counts_where_the_login_offers_it(self) -> None:
+        login = "{tag} OK [CAPABILITY IMAP4rev1 QUOTA] welcome\r\n"
+        outcome, _ = check(Protocol.IMAP, {"login": login})
+        assert outcome.diagnostics["mailbox"]["quota"] == {"storage": {"used": 10, "limit": 512}}
+
+    def test_login_waits_for_nobody_but_the_server(self) -> None:
+        outcome, _ = check(Protocol.IMAP, {"capability": OFFERED, "id": faults.silence}, deadline=0.3)
+        assert (outcome.code, outcome.phase) == (ErrorCode.TIMEOUT, Phase.MAILBOX)
+
+
+class TestPop3:
+    def top(self, *lines: str) -> Script:
+        return {"top": "+OK\r\n" + "".join(f"{line}\r\n" for line in lines) + "\r\n.\r\n"}
+
+    @pytest.mark.parametrize("age", [timedelta(minutes=5), timedelta(days=3)])
+    def test_topmost_received_counts(self, age: timedelta) -> None:
+        arrived = format_datetime(datetime.now(UTC) - age)
+        script = self.top(
+            "Received: from b by c;", f"\t{arrived}", "Received: from a by b; Tue, 1 Jan 2019 00:00:00 +0000"
+        )
+        outcome, _ = watch(Protocol.POP3, script)
+        assert (outcome.status is CheckStatus.SUCCESS) is (age < timedelta(hours=1))
+
+    def test_date_counts_where_no_server_noted_anything(self) -> None:
+        outcome, _ = watch(Protocol.POP3)
+        assert outcome.diagnostics["mailbox"]["newestMessageAt"] == "2030-01-01T00:00:00.000Z"
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            {"top": "-ERR unknown\r\n"},
+            {"top": "+OK\r\n\r\n.\r\n"},
+            {"top": "+OK\r\nDate: never\r\n\r\n.\r\n"},
+        ],
+    )
+    def test_date_that_is_not_told_is_a_warning(self, script: Script) -> None:
+        outcome, _ = watch(Protocol.POP3, script)
+        assert outcome.message == "The server does not say when the newest message arrived."
+
+    def test_empty_maildrop_is_stale(self) -> None:
+        outcome, server = watch(Protocol.POP3, {"mailbox": "+OK 0 0\r\n"})
+        assert outcome.code is WarningCode.MAILBOX_STALE
+        assert not any(line.startswith(b"TOP") for line in server.lines)
+
+    def test_long_headers_are_read(self) -> None:
+        script = self.top("X-Long: " + "x" * 10_000, "Date: Tue, 01 Jan 2030 00:00:00 +0000")
+        assert watch(Protocol.POP3, script)[0].status is CheckStatus.SUCCESS
+
+    def test_endless_headers_are_not(self) -> None:
+        outcome, _ = watch(Protocol.POP3, self.top("X-Long: " + "x" * MAX_HEADER_LINE))
+        assert (outcome.code, outcome.phase) == (ErrorCode.PROTOCOL_ERROR, Phase.MAILBOX)
+
+    def test_server_that_makes_no_sense_is_an_error(self) -> None:
+        outcome, _ = watch(Protocol.POP3, {"top": "what?\r\n"})
+        assert (outcome.code, outcome.phase) == (ErrorCode.PROTOCOL_ERROR, Phase.MAILBOX)
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([b'"" (STORAGE 10 512)'], {"storage": {"used": 10, "limit": 512}}),
+        (
+            [b'"a (b)" (STORAGE 1 2 MESSAGE 3 4)'],
+            {"storage": {"used": 1, "limit": 2}, "message": {"used": 3, "limit": 4}},
+        ),
+        ([b'"a" (STORAGE 1 2)', b'"b" (STORAGE 5 6)'], {"storage": {"used": 1, "limit": 2}}),
+        ([b'"" ()'], None),
+        ([b"nonsense"], None),
+        ([b'"" (STORAGE -1 x)'], None),
+        ([None], None),
+        ([(b'"" {3}', b"abc"), b")"], None),
+        ([], None),
+    ],
+)
+def test_quota_is_read(lines: list[object], found: object) -> None:
+    assert quota_in(lines) == found
+
+
+def test_quota_of_countless_resources_is_cut() -> None:
+    many = b" ".join(b"R%d 1 2" % at for at in range(1000))
+    assert len(quota_in([b'"" (' + many + b")"]) or {}) == MAX_RESOURCES
+
+
+@pytest.mark.parametrize(
+    "date", ["Tue, 1 Jan 2030 01:00:00 +0100", "1 Jan 2030 00:00:00 -0000", "Tue, 01 Jan 2030 00:00:00 GMT"]
+)
+def test_dates_are_read_in_every_usual_form(date: str) -> None:
+    assert arrival_in([f"Date: {date}".encode()]) == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "header", [b"Date: Tue, 99 Foo 2030", b"Received: no date", b"\xff\xfe", b"", b"Date: " + b"9" * 400]
+)
+def test_what_is_no_date_is_none(header: bytes) -> None:
+    assert arrival_in([header]) is None
