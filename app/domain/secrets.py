@@ -10,6 +10,9 @@ NOT_SECRET = frozenset({"tokenUrl"})
 TLS_KEYS = ("tls", "startTls", "tlsOptions", "protocol")
 """Changing one of these can send a stored password somewhere else, or in the clear."""
 
+OAUTH_KEYS = ("tokenUrl", "preset", "tenant", "ca")
+"""Changing one of these can send the secrets of `oauth2` to somebody else."""
+
 
 class MaskError(ValueError):
     """The mask was sent where no secret is stored; `path` says where."""

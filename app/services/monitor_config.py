@@ -2,14 +2,14 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from app.crypto import DecryptionError, Vault
 from app.domain.json_value import canonical, is_same
-from app.domain.secrets import TLS_KEYS, MaskError, has_secrets, kept_secrets, mask, unmask
+from app.domain.secrets import OAUTH_KEYS, TLS_KEYS, MaskError, has_secrets, kept_secrets, mask, unmask
 from app.domain.target import target_from_config
 from app.errors import InvalidError
 from app.models import Monitor
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 ALIASES = ("imap_pop_config", "config")
 """The two names under which a body may carry the config."""
+SENT_AGAIN = "must be sent again with this change"
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,20 @@ def require_secrets_again(
     if is_moved and is_kept:
         raise InvalidError(
             message="Where the mailbox is or how it is protected changes, so its secrets must be sent again.",
-            faults={"imapPopConfig.password": ["must be sent again with this change"]},
+            faults={"imapPopConfig.password": [SENT_AGAIN]},
         )
+    if kept := [path for config in configs for path in _diverted(config, before, wanted)]:
+        raise InvalidError(
+            message="Where the token comes from changes, so the secrets of oauth2 must be sent again.",
+            faults={path: [SENT_AGAIN] for path in kept},
+        )
+
+
+def _diverted(sent: Mapping[str, Any], before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """Paths of the secrets that are kept by a mask while the token endpoint they are sent to changes."""
+    old, new = before.get("oauth2") or {}, wanted.get("oauth2") or {}
+    if any(old.get(key) != new.get(key) for key in OAUTH_KEYS):
+        yield from kept_secrets(sent.get("oauth2"), "imapPopConfig.oauth2")
 
 
 def _with_secrets(config: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,8 +81,8 @@ CONFIG_KEYS = {
     "certificateWarningDays": whole(0, 3650),
     "responseTimeWarningMs": whole(1, 60_000),
     "authMethod": text(1, 32) | st.none(),
-    "oauth2": JSON_VALUE,
-    "maxMessageAgeMinutes": JSON_VALUE,
+    "oauth2": JSON_VALUE.filter(lambda value: value is not None),
+    "maxMessageAgeMinutes": whole(1, 366 * 24 * 60),
     "more": HOLDER,
 }
 CONFIG = NOT_OBJECT | st.one_of(

@@ -2,33 +2,17 @@
 
 from typing import Any
 
-from cryptography.x509 import load_pem_x509_certificates
 from marshmallow import INCLUDE, ValidationError, fields, validates_schema
 
 from app.api.base import Schema
 from app.api.fields import Choice, Flag, Hostname, Text, Whole, unstorable
-from app.domain.enums import Protocol
+from app.api.monitors.oauth_schema import OAuthSchema
+from app.api.monitors.pem import PemText
+from app.domain.enums import AuthMethod, Protocol
 
 TLS_VERSIONS = ("TLSv1.2", "TLSv1.3")
-MAX_CA = 48 * 1024
-MULTILINE = frozenset({"tlsOptions.ca"})
-NOT_YET = ("oauth2", "maxMessageAgeMinutes")
-"""Keys of the contract that this version does not honour: refused, never ignored in silence."""
-NOT_SUPPORTED = "is not supported by this version"
-
-
-class PemText(fields.String):
-    """One or more certificates in PEM form; the only text here that has lines."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        text: str = super()._deserialize(value, *args, **kwargs)
-        if len(text) > MAX_CA:
-            raise ValidationError(f"must have at most {MAX_CA} characters")
-        try:
-            load_pem_x509_certificates(text.encode())
-        except ValueError:
-            raise ValidationError("must be one or more certificates in PEM form") from None
-        return text
+MAX_AGE_MINUTES = 366 * 24 * 60
+MULTILINE = frozenset({"tlsOptions.ca", "oauth2.ca"})
 
 
 class TlsOptionsSchema(Schema):
@@ -38,7 +22,15 @@ class TlsOptionsSchema(Schema):
     reject_unauthorized = Flag(metadata={"description": "Default true. Honoured for IMAP and POP3."})
     servername = Hostname(allow_none=True, metadata={"description": "Name to ask for and to verify."})
     min_version = Choice(TLS_VERSIONS, allow_none=True)
+    legacy = Flag(
+        metadata={"description": "Also TLS 1.0 and 1.1 and weak ciphers, for servers that know no better."}
+    )
     ca = PemText(allow_none=True, metadata={"description": "Authorities to trust instead of the system's."})
+
+    @validates_schema(skip_on_field_errors=False)
+    def fits_together(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("legacy") and data.get("min_version"):
+            raise ValidationError({"legacy": ["excludes minVersion: it is there to allow older ones"]})
 
 
 class ImapPopConfigSchema(Schema):
@@ -53,7 +45,10 @@ class ImapPopConfigSchema(Schema):
     tls = Flag(metadata={"description": "TLS from the first byte. Default false."})
     start_tls = Flag(metadata={"description": "Upgrade on the plain port, required and never skipped."})
     tls_options = fields.Nested(TlsOptionsSchema, allow_none=True)
-    auth_method = Choice(["password"])
+    auth_method = Choice(AuthMethod, metadata={"description": "Default `password`."})
+    oauth2 = fields.Nested(
+        OAuthSchema, allow_none=True, metadata={"description": "With authMethod `xoauth2`, and needed there."}
+    )
     mailbox = Text(1, 255, allow_none=True, metadata={"description": "IMAP folder. Default `INBOX`."})
     certificate_warning_days = Whole(
         0,
@@ -64,16 +59,31 @@ class ImapPopConfigSchema(Schema):
     response_time_warning_ms = Whole(
         1, 60_000, allow_none=True, metadata={"description": "Warn when a check takes longer."}
     )
+    max_message_age_minutes = Whole(
+        1, MAX_AGE_MINUTES, allow_none=True, metadata={"description": "Warn when no newer message is there."}
+    )
 
-    @validates_schema(skip_on_field_errors=False)
-    def fits_together(self, data: dict[str, Any], **_: Any) -> None:
-        faults = {name: [NOT_SUPPORTED] for name in NOT_YET if name in data}
+    @validates_schema(skip_on_field_errors=False, pass_original=True)
+    def fits_together(self, data: dict[str, Any], sent: dict[str, Any], **_: Any) -> None:
+        is_xoauth2 = data.get("auth_method") == AuthMethod.XOAUTH2
+        faults = _xoauth2_faults(sent) if is_xoauth2 else {}
+        if sent.get("oauth2") is not None and not is_xoauth2:
+            faults["oauth2"] = ["is of use with authMethod xoauth2 alone"]
         if data.get("tls") and data.get("start_tls"):
             faults["startTls"] = ["excludes tls: a connection is either TLS from the start or upgraded"]
-        if data.get("user") is not None and data.get("password") is None:
+        if data.get("user") is not None and data.get("password") is None and not is_xoauth2:
             faults["password"] = ["is required with user"]
         if faults:
             raise ValidationError(faults)
+
+
+def _xoauth2_faults(sent: dict[str, Any]) -> dict[str, list[str]]:
+    faults = {
+        name: ["is required with authMethod xoauth2"] for name in ("user", "oauth2") if sent.get(name) is None
+    }
+    if not sent.get("tls") and not sent.get("startTls"):
+        faults["authMethod"] = ["xoauth2 needs tls or startTls: a token is never sent in the clear"]
+    return faults
 
 
 class ConfigField(fields.Nested):
