@@ -7,10 +7,11 @@ from typing import Any
 from flask import Flask
 
 from app.config import setting_fields
-from app.domain.enums import ErrorCode, WarningCode
+from app.domain.enums import ErrorCode, Role, WarningCode
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 FAILURES = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
 GENERATED = "made once, kept in `instance/`"
 
@@ -51,3 +52,17 @@ def test_failures_page_lists_every_code() -> None:
 
 def test_readme_shows_the_request_of_the_api_page() -> None:
     assert '"customerId": "11111111-1111-4111-8111-111111111111"' in README
+
+
+def test_security_page_names_tests_that_exist() -> None:
+    promises = [line for line in SECURITY.splitlines() if line.startswith("|") and "`tests/" in line]
+    named = re.findall(r"`(tests/[^`]+)`", SECURITY)
+
+    assert len(promises) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_security_page_has_the_roles_of_the_code() -> None:
+    (header,) = [line for line in SECURITY.splitlines() if line.startswith("| | `")]
+
+    assert re.findall(r"`(\w+)`", header) == [*Role]
