@@ -93,6 +93,10 @@ class TestImap:
         outcome, _ = watch(Protocol.IMAP, {"fetch": faults.close})
         assert (outcome.code, outcome.phase) == (ErrorCode.CONNECTION_CLOSED, Phase.MAILBOX)
 
+    def test_server_that_makes_no_sense_is_an_error(self) -> None:
+        outcome, _ = watch(Protocol.IMAP, {"fetch": "\x00what?\r\n"})
+        assert (outcome.code, outcome.phase) == (ErrorCode.PROTOCOL_ERROR, Phase.MAILBOX)
+
     @pytest.mark.parametrize("answer", ["{tag} NO no\r\n", "{tag} BAD no\r\n", "* ID NIL\r\n{tag} OK\r\n"])
     def test_name_and_quota_may_be_refused(self, answer: str) -> None:
         script: Script = {"capability": OFFERED, "id": answer, "quota": answer}
