@@ -13,6 +13,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.domain.enums import Role
+from app.domain.oauth import oauth_from_config
 from app.domain.target import target_from_config
 from app.extensions import db
 from app.models import Customer, Monitor, Organization
@@ -30,7 +31,15 @@ OAUTH = {
     "clientSecret": f"{MARK} of a client",
     "refreshToken": f"{MARK} of a refresh",
 }
-EVIL_OAUTH = {**OAUTH, "tokenUrl": "https://evil.example/token", "clientSecret": MASK, "refreshToken": MASK}
+KEPT_OAUTH = {**OAUTH, "clientSecret": MASK, "refreshToken": MASK}
+EVIL_OAUTHS = [
+    {**KEPT_OAUTH, "tokenUrl": "https://evil.example/token"},
+    {**KEPT_OAUTH, "tokenUrl": "https://login.example.com/token?next=evil"},
+    {**KEPT_OAUTH, "ca": authority().pem},
+    {**KEPT_OAUTH, "preset": "google", "tokenUrl": None},
+    {key: value for key, value in KEPT_OAUTH.items() if key != "tokenUrl"}
+    | {"preset": "microsoft365", "tenant": "evil.example"},
+]
 STARTS: list[dict[str, Any]] = [
     CONFIG,
     {**CONFIG, "tls": True},
@@ -70,7 +79,7 @@ keys: dict[str, st.SearchStrategy[Any]] = {
     "deep": st.sampled_from([MASKED["deep"], {"er": MASK}, {"er": [{"secret": MASK}]}, MASK]),
     "secrets": masks,
     "Password": masks,
-    "oauth2": st.sampled_from([None, EVIL_OAUTH, {**EVIL_OAUTH, "tokenUrl": OAUTH["tokenUrl"]}]),
+    "oauth2": st.sampled_from([None, KEPT_OAUTH, *EVIL_OAUTHS]),
 }
 
 
@@ -122,6 +131,10 @@ class Attack(RuleBasedStateMachine):
     @rule(key=st.sampled_from(["config", "imapPopConfig"]), change=changes, body=st.just({}) | bodies)
     def send_back_what_was_read(self, key: str, change: dict[str, Any], body: dict[str, Any]) -> None:
         self.look_at(self.admin.patch(self.path, {**body, key: {**self.shown(), **change}}))
+
+    @rule(key=st.sampled_from(["config", "imapPopConfig"]), oauth2=st.sampled_from(EVIL_OAUTHS))
+    def have_tokens_fetched_elsewhere(self, key: str, oauth2: dict[str, Any]) -> None:
+        self.look_at(self.admin.patch(self.path, {key: {**self.shown(), "oauth2": oauth2}}))
 
     @rule(key=st.sampled_from(["config", "imapPopConfig"]), left_out=omissions)
     def send_back_less(self, key: str, left_out: set[str]) -> None:
@@ -190,8 +203,13 @@ class Attack(RuleBasedStateMachine):
             target.security,
             target.tls,
             target.tls_servername,
-            (config.get("oauth2") or {}).get("tokenUrl"),
+            *token_place_of(config.get("oauth2") or {}),
         )
+
+
+def token_place_of(oauth2: dict[str, Any]) -> tuple[Any, ...]:
+    settings = oauth_from_config(oauth2)
+    return settings.token_url, settings.ca
 
 
 @pytest.fixture
@@ -216,7 +234,7 @@ def attack(masked: Caller, make: Factory, house: Organization) -> Callable[..., 
 # What is decided is decided in Python: another database would not change it.
 @pytest.mark.only_on("sqlite")
 def test_no_sequence_of_requests_moves_a_secret(attack: Callable[..., None]) -> None:
-    attack(20)
+    attack(30)
 
 
 @pytest.mark.only_on("sqlite")
@@ -226,6 +244,7 @@ def test_no_sequence_of_requests_moves_a_secret(attack: Callable[..., None]) -> 
         (monitors, "require_secrets_again", lambda *_, **__: None),
         (monitor_config, "kept_secrets", lambda *_: iter(())),
         (monitor_config, "TLS_KEYS", ("tls", "protocol", "tlsOptions")),
+        (monitor_config, "OAUTH_KEYS", ("preset", "tenant", "ca")),
         (audit, "mask", lambda value, _: value),
     ],
 )
@@ -234,7 +253,7 @@ def test_the_machine_finds_a_hole(
 ) -> None:
     monkeypatch.setattr(module, name, broken)
     with pytest.raises(AssertionError):
-        attack(25, phases=[Phase.generate], report_multiple_bugs=False)
+        attack(80, phases=[Phase.generate], report_multiple_bugs=False)
 
 
 @pytest.mark.only_on("sqlite")
