@@ -48,6 +48,8 @@ class Limits:
             raise CheckError(ErrorCode.PROTOCOL_ERROR, "The server sent far more than a check can need.")
         return min(size, self.bytes_left)
 
-    def spend(self, received: bytes) -> None:
-        self.bytes_left -= len(received)
+    def spend_bytes(self, count: int) -> None:
+        self.bytes_left -= count
+
+    def spend_lines(self, received: bytes) -> None:
         self.lines_left -= received.count(b"\n")

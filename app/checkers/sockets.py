@@ -4,28 +4,34 @@ Whatever goes wrong in them arrives as a CheckError, which is no OSError on purp
 OSError into text, and what it was could then only be guessed.
 """
 
+import io
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from app.checkers.failure import CheckError
 from app.checkers.limits import Limits
 from app.checkers.transcript import Transcript
 from app.domain.enums import ErrorCode
 
-if TYPE_CHECKING:
-    _Base = socket.socket
-else:
-    _Base = object
+RECORD_SIZE = 16 * 1024
+"""As much as TLS puts into one record."""
+T = TypeVar("T")
 
 
-class _Guarded(_Base):
+class GuardedSocket(socket.socket):
+    """A plain connection, or the carrier of one over TLS."""
+
     limits: Limits
     transcript: Transcript | None = None
     """Where what is said is kept; None keeps nothing."""
     reader: Any = None
     may_end = False
     """Whether the server may close without that being a fault: in HTTP, that can be the end of an answer."""
+    is_carrier = False
+    """Whether TLS travels in it: then its bytes count, and nothing in them is to be read."""
     _is_polling = False
 
     def makefile(self, *args: Any, **kwargs: Any) -> Any:
@@ -42,17 +48,21 @@ class _Guarded(_Base):
             if self._is_polling:
                 raise
             raise _as_check_error(error, self.limits) from None
-        if not got and not self._is_polling and not self.may_end:
+        self.limits.spend_bytes(got)
+        if not self.is_carrier:
+            self._take_note(bytes(memoryview(buffer)[:got]))
+        return got
+
+    def _take_note(self, received: bytes) -> None:
+        if not received and not self._is_polling and not self.may_end:
             raise closed()
-        received = bytes(memoryview(buffer)[:got])
-        self.limits.spend(received)
+        self.limits.spend_lines(received)
         if self.transcript is not None:
             self.transcript.received(received)
-        return got
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         self.settimeout(self.limits.remaining())
-        if self.transcript is not None:
+        if self.transcript is not None and not self.is_carrier:
             self.transcript.sent(bytes(data))
         try:
             super().sendall(data, flags)
@@ -76,20 +86,120 @@ class _Guarded(_Base):
         self.close()
 
 
-class GuardedSocket(_Guarded, socket.socket):
-    """A plain connection."""
+class GuardedTlsSocket:
+    """A TLS connection whose every byte passes through the guarded socket that carries it.
+
+    ssl.SSLSocket would read from the descriptor by itself, and go on for as long as a server sends messages
+    that may be ignored: neither a deadline nor a budget holds within such a read.
+    """
+
+    transcript: Transcript | None = None
+    may_end = False
+    reader: Any = None
+
+    def __init__(self, carrier: GuardedSocket, context: ssl.SSLContext, server_name: str) -> None:
+        self.limits = carrier.limits
+        self.carrier = carrier
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        carrier.is_carrier = True
+
+    def do_handshake(self) -> None:
+        """Raises ssl.SSLError, or CheckError where the carrier fails."""
+        self._carried(self.session.do_handshake)
+
+    def makefile(self, *_: Any, **__: Any) -> Any:
+        self.reader = io.BufferedReader(_Reader(self))
+        return self.reader
+
+    def recv_into(self, buffer: Any) -> int:
+        size = self.limits.allow(len(buffer))
+        try:
+            received = self._carried(lambda: self.session.read(size))
+        except ssl.SSLError as error:
+            received = b""
+            if not is_lost(error):
+                raise _as_check_error(error, self.limits) from None
+        if not received and not self.may_end:
+            raise closed()
+        self.limits.spend_lines(received)
+        if self.transcript is not None:
+            self.transcript.received(received)
+        memoryview(buffer)[: len(received)] = received
+        return len(received)
+
+    def sendall(self, data: Any) -> None:
+        if self.transcript is not None:
+            self.transcript.sent(bytes(data))
+        try:
+            self._carried(lambda: self.session.write(data))
+        except ssl.SSLError as error:
+            raise _as_check_error(error, self.limits) from None
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        self.carrier.setsockopt(level, option, value)
+
+    def shutdown(self, how: int) -> None:
+        self.carrier.shutdown(how)
+
+    def close(self) -> None:
+        """Like a socket, it stays open until the file on it is closed too: http.client counts on that."""
+        if self.reader is None or self.reader.closed:
+            self.carrier.close()
+        else:
+            self.reader.raw.closes_connection = True
+
+    def hang_up(self) -> None:
+        if self.reader is not None:
+            self.reader.close()
+        self.carrier.hang_up()
+
+    def _carried(self, operation: Callable[[], T]) -> T:
+        """Let TLS do something, carrying to and fro until it is done."""
+        while True:
+            try:
+                done = operation()
+            except ssl.SSLWantReadError:
+                self._send()
+                self._receive()
+            except ssl.SSLError:
+                # What is wrong is told to the server, if it still listens.
+                with suppress(CheckError):
+                    self._send()
+                raise
+            else:
+                self._send()
+                return done
+
+    def _send(self) -> None:
+        if data := self._outgoing.read():
+            self.carrier.sendall(data)
+
+    def _receive(self) -> None:
+        buffer = bytearray(RECORD_SIZE)
+        if got := self.carrier.recv_into(buffer):
+            self._incoming.write(memoryview(buffer)[:got])
+        else:
+            self._incoming.write_eof()
 
 
-class GuardedTlsSocket(_Guarded, ssl.SSLSocket):
-    """A TLS connection; `SSLContext.sslsocket_class` makes contexts produce it."""
+class _Reader(io.RawIOBase):
+    """What imaplib and poplib read from."""
 
-    def getpeername(self) -> tuple[()]:
-        """Asked by ssl alone, which takes a failure for "not connected yet".
+    def __init__(self, connection: GuardedTlsSocket) -> None:
+        self._connection = connection
+        self.closes_connection = False
 
-        For a connection that was reset meanwhile it would then skip the handshake and give back a socket
-        that talks in the clear. As it is, the handshake finds out, and fails.
-        """
-        return ()
+    def close(self) -> None:
+        if not self.closed and self.closes_connection:
+            self._connection.carrier.close()
+        super().close()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._connection.recv_into(buffer)
 
 
 Connection = GuardedSocket | GuardedTlsSocket

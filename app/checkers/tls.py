@@ -5,7 +5,6 @@ import ssl
 import threading
 import warnings
 from functools import lru_cache
-from typing import cast
 
 from app.checkers.attempt import Attempt, TlsSeen
 from app.checkers.failure import CheckError
@@ -71,7 +70,6 @@ def _make_context(policy: TlsPolicy) -> ssl.SSLContext:
         _relax(context)
     if policy.minimum_version is not None:
         context.minimum_version = MINIMUM_VERSIONS[policy.minimum_version]
-    context.sslsocket_class = GuardedTlsSocket
     return context
 
 
@@ -121,16 +119,14 @@ def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
     attempt.enter(Phase.TLS)
     target = attempt.target
     name = _server_name(target)
-    sock.settimeout(attempt.limits.remaining())
+    secured = GuardedTlsSocket(sock, _context(target.tls), name)
+    attempt.connection = secured
     try:
-        # The socket's timeout holds for the handshake as a whole.
-        secured = cast("GuardedTlsSocket", _context(target.tls).wrap_socket(sock, server_hostname=name))
+        secured.do_handshake()
     except ssl.SSLCertVerificationError as error:
         raise _certificate_failure(error, name, attempt) from None
-    except OSError as error:
-        raise _handshake_failure(error, attempt) from None
-    attempt.connection = secured
-    secured.limits = attempt.limits
+    except ssl.SSLError as error:
+        raise _handshake_failure(error) from None
     secured.transcript = attempt.transcript
     attempt.tls = _seen(secured, is_verified=target.tls.verify)
     attempt.transcript.note(f"{attempt.tls.version} from here on")
@@ -140,7 +136,7 @@ def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
 
 
 def _server_name(target: CheckTarget) -> str:
-    """The name to ask for and to verify. Checked first, because ssl leaks the socket over a bad one."""
+    """The name to ask for and to verify. Checked first, because ssl raises anything over a bad one."""
     name = target.tls_servername or target.hostname
     try:
         name.encode("idna")
@@ -161,12 +157,13 @@ def _context(policy: TlsPolicy) -> ssl.SSLContext:
 
 
 def _seen(secured: GuardedTlsSocket, *, is_verified: bool) -> TlsSeen:
-    cipher = secured.cipher()
+    session = secured.session
+    cipher = session.cipher()
     return TlsSeen(
-        version=secured.version(),
+        version=session.version(),
         cipher=cipher[0] if cipher else None,
         is_verified=is_verified,
-        certificate=secured.getpeercert(binary_form=True) or b"",
+        certificate=session.getpeercert(binary_form=True) or b"",
     )
 
 
@@ -176,10 +173,8 @@ def _certificate_failure(error: ssl.SSLCertVerificationError, name: str, attempt
     return CheckError(code, message)
 
 
-def _handshake_failure(error: OSError, attempt: Attempt) -> CheckError:
-    if isinstance(error, TimeoutError):
-        return attempt.limits.expired()
-    if not isinstance(error, ssl.SSLError) or is_lost(error):
+def _handshake_failure(error: ssl.SSLError) -> CheckError:
+    if is_lost(error):
         return closed()
     if error.reason in NO_TLS_SPOKEN:
         return CheckError(ErrorCode.TLS_FAILURE, "The server does not speak TLS on this port.")

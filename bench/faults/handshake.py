@@ -79,6 +79,8 @@ def _broken(protocol: Protocol, security: Security) -> Iterator[Cell]:
     random = b"\x16\x03\x03\x00\x40" + bytes(range(64))
     yield cell("random bytes as handshake", [_hello, random, faults.silence])
     yield cell("garbage as handshake", [_hello, faults.garbage, faults.silence])
+    too_much = error(ErrorCode.PROTOCOL_ERROR, Phase.TLS)
+    yield cell("endless handshake", [_hello, faults.flood(handshakes.HELLO_REQUESTS)], too_much)
     for rung in ("login", "mailbox"):
         yield Cell(
             HANDSHAKES, f"TLS breaks down, {rung}", protocol, security, (error(ErrorCode.TLS_FAILURE, rung),),

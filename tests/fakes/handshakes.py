@@ -11,6 +11,8 @@ from tests.parts.certificates import server_certificate
 
 ALERTS = {"handshake failure": 40, "protocol version": 70, "internal error": 80, "unrecognized name": 112}
 FATAL = 2
+HELLO_REQUESTS = b"\x16\x03\x03\x3f\xfc" + bytes(0x3FFC)
+"""A record full of messages that a client is to ignore while it shakes hands (RFC 5246, 7.4.1.1)."""
 
 
 @cache
