@@ -33,6 +33,12 @@ def refusal(error: str, description: str | None = None, status: int = 400) -> by
     return answer({"error": error, **({"error_description": description} if description else {})}, status)
 
 
+def repeat_form(conversation: Conversation) -> None:
+    """Refuse, and tell all that was sent."""
+    form = cast("TokenServer", conversation.server).forms[-1]
+    conversation.send(refusal("invalid_client", f"not you: {' '.join(form.values())}"))
+
+
 def granting(**fields: Any) -> Act:
     """Grant a new token with each answer."""
 

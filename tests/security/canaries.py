@@ -12,6 +12,8 @@ MAILBOX = (ASCII, FOREIGN)
 OTHER = Secret("secret beside the password", "Rt6Rotkehlchen\\und&Blaumeise")
 CHANGED = Secret("mailbox password after a change", 'Wj2Wiedehopf"und%20Eisvogel')
 REFUSED = Secret("mailbox password in a refused body", "Mf8Zaunkoenig\\und'Goldammer")
+CLIENT = Secret("client secret", "Pz8Teichrohrsaenger%und+Schilf&Rohrdommel=")
+REFRESH = Secret("refresh token of a mailbox", "Kd5Gartenrotschwanz/und~Moenchsgrasmuecke")
 LOGIN = Secret("login password", "Bn4Grasmuecke und\\Bachstelze")
 NEW_LOGIN = Secret("new login password", 'Hp9Trauerschnaepper"undPirol')
 GUESSED_LOGIN = Secret("password of a refused login", "Lc7Heckenbraunelle%undSperling")
@@ -34,6 +36,8 @@ ALL = (
     OTHER,
     CHANGED,
     REFUSED,
+    CLIENT,
+    REFRESH,
     LOGIN,
     NEW_LOGIN,
     GUESSED_LOGIN,

@@ -18,23 +18,28 @@ from sqlalchemy import inspect, make_url, select, text, update
 
 from app import create_app
 from app.config import ROOT
-from app.domain.enums import Protocol, Role
+from app.domain.enums import Protocol, Role, Security
 from app.extensions import db
 from app.models import Customer, Monitor, MonitorSchedule, Organization, User
 from tests.calling import CUSTOMERS, MONITORS, FreshClient, caller_of
 from tests.conftest import ENVIRON
 from tests.factories import Factory
+from tests.fakes.imap_server import IMAP
 from tests.fakes.server import FakeServer
+from tests.fakes.token_server import TokenServer, repeat_form
 from tests.parts.browser import Web
+from tests.parts.certificates import authority
 from tests.security.canaries import (
     ALL,
     CHANGED,
+    CLIENT,
     GUESSED_LOGIN,
     LOGIN,
     MAILBOX,
     METRICS_TOKEN,
     NEW_LOGIN,
     OTHER,
+    REFRESH,
     REFUSED,
     SETTINGS,
     USER_LOGIN,
@@ -106,11 +111,36 @@ def without(document: Any, keys: frozenset[str]) -> Any:
     return [without(item, keys) for item in document] if isinstance(document, list) else document
 
 
+@dataclass(frozen=True)
+class Cast:
+    """The servers that the scheduler meets."""
+
+    servers: dict[tuple[Secret, Protocol], FakeServer]
+    tokens: TokenServer
+    mail: FakeServer
+    """Where a token would be the login."""
+
+
+@contextmanager
+def servers_up() -> Iterator[Cast]:
+    offer = "* CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR\r\n{tag} OK done\r\n"
+    with ExitStack() as stack:
+        yield Cast(
+            {
+                (secret, protocol): stack.enter_context(echoing(protocol, secret))
+                for secret, protocol in product(MAILBOX, Protocol)
+            },
+            stack.enter_context(TokenServer(repeat_form)),
+            stack.enter_context(FakeServer(IMAP, Security.TLS, {"capability": offer})),
+        )
+
+
 class Play:
     """The acts of the story, in the order in which `all` runs them."""
 
-    def __init__(self, story: Story, client: Client, app: Flask, servers: dict[Any, FakeServer]) -> None:
-        self.story, self.client, self.app, self.servers = story, client, app, servers
+    def __init__(self, story: Story, client: Client, app: Flask, cast: "Cast") -> None:
+        self.story, self.client, self.app, self.cast = story, client, app, cast
+        self.servers = cast.servers
         self.token = ""
         self.monitors: list[str] = []
 
@@ -118,6 +148,7 @@ class Play:
         self.log_in()
         self.meet_others()
         self.watch_mailboxes()
+        self.watch_with_tokens()
         self.send_what_is_refused()
         self.spoil_a_config()
         until(self.is_all_checked, seconds=30)
@@ -209,6 +240,21 @@ class Play:
                 self.admin("PATCH", path, {name: config, "status": "active"})
             if number == 2:
                 self.admin("POST", f"{path}/trigger-check")
+
+    def watch_with_tokens(self) -> None:
+        """A token endpoint that tells in its refusal all that it was sent."""
+        oauth2 = {**self.cast.tokens.config, "clientSecret": CLIENT.text, "refreshToken": REFRESH.text}
+        config = {
+            "user": "a@example.com",
+            "authMethod": "xoauth2",
+            "oauth2": oauth2,
+            "tls": True,
+            "tlsOptions": {"ca": authority().pem},
+        }
+        place = {"customerId": self.customer_id, "hostname": HOST, "port": self.cast.mail.port}
+        status, monitor = self.admin("POST", MONITORS, {**place, "name": "tokens", "config": config})
+        assert status == 201, monitor
+        self.monitors.insert(0, monitor["publicId"])
 
     def body(self, secret: Secret, protocol: Protocol) -> dict[str, Any]:
         return {
@@ -365,18 +411,15 @@ def told(url: str, folder: Path) -> Iterator[Story]:
         "GUNICORN_CMD_ARGS": "--log-level debug",
     }
     with ExitStack() as stack:
-        servers = {
-            (secret, protocol): stack.enter_context(echoing(protocol, secret))
-            for secret, protocol in product(MAILBOX, Protocol)
-        }
+        cast = stack.enter_context(servers_up())
         address = stack.enter_context(Web(folder, **environ).running())
         scheduler = Scheduler(folder / "scheduler.log", **environ)
         stack.callback(scheduler.process.wait)
         stack.callback(scheduler.process.kill)
         scheduler.ready()
         app = application(url, ALLOW_PRIVATE_TARGETS="true")
-        Play(story, Client(address, story), app, servers).all()
-        check_by_hand(story, app, servers, folder)
+        Play(story, Client(address, story), app, cast).all()
+        check_by_hand(story, app, cast.servers, folder)
         for name, content in dump(app):
             story.note(f"database: {name}", content)
         with app.app_context():

@@ -50,5 +50,6 @@ def test_there_was_something_to_tell(story: Story) -> None:
         assert event in written
     assert b"v1:" in b"".join(story.text("database").values())
     assert story.text("answers to readonly")["answers to readonly"].count(b"wrong ****") >= 5
+    assert b"not you: refresh_token" in story.text("answers to readonly")["answers to readonly"]
     assert b"wrong ****" in story.text("flask check")["flask check"]
     assert len(story.secrets) > len(ALL)
