@@ -7,7 +7,7 @@ FLASK := $(BIN)/flask --app wsgi
 PATHS := app bench migrations tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak lint types imports check migration
+.PHONY: help install run test soak fault-report lint types imports check migration
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: install ## Run all tests that this machine can run; ARGS="-k name" for som
 
 soak: install ## 20,000 checks over all faulty servers: nothing may stay behind
 	@$(BIN)/python -m bench.faults.soak $(ARGS)
+
+fault-report: install ## Show the faults to other monitors too, and write docs/fault-report.md
+	@$(BIN)/python -m bench.faults.report $(ARGS)
 
 lint: install ## Check style and formatting
 	$(BIN)/ruff check $(PATHS)

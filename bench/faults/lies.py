@@ -56,7 +56,7 @@ POP3_ECHOES = {
     "greeting -ERR": ("-ERR %s\r\n", error(ErrorCode.GREETING_REJECTED, Phase.GREETING)),
     "greeting nonsense": ("what is %s\r\n", error(ErrorCode.PROTOCOL_ERROR, Phase.GREETING)),
     "capability": ("+OK\r\nUSER\r\nSTLS\r\nIMPLEMENTATION %s\r\n.\r\n", SUCCESS),
-    "login": ("+OK %s\r\n", SUCCESS),
+    "login": ("+OK logged in with %s\r\n", SUCCESS),
     "login -ERR": ("-ERR wrong: %s\r\n", WRONG),
     "login nonsense": ("%s\r\n", error(ErrorCode.PROTOCOL_ERROR, Phase.LOGIN)),
     "mailbox -ERR": ("-ERR %s\r\n", error(ErrorCode.MAILBOX_UNAVAILABLE, Phase.MAILBOX)),
