@@ -93,12 +93,14 @@ class GuardedTlsSocket:
     that may be ignored: neither a deadline nor a budget holds within such a read.
     """
 
-    transcript: Transcript | None = None
     may_end = False
     reader: Any = None
 
-    def __init__(self, carrier: GuardedSocket, context: ssl.SSLContext, server_name: str) -> None:
+    def __init__(
+        self, carrier: GuardedSocket, context: ssl.SSLContext, server_name: str, transcript: Transcript
+    ) -> None:
         self.limits = carrier.limits
+        self.transcript = transcript
         self.carrier = carrier
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
@@ -123,14 +125,12 @@ class GuardedTlsSocket:
         if not received and not self.may_end:
             raise closed()
         self.limits.spend_lines(received)
-        if self.transcript is not None:
-            self.transcript.received(received)
+        self.transcript.received(received)
         memoryview(buffer)[: len(received)] = received
         return len(received)
 
     def sendall(self, data: Any) -> None:
-        if self.transcript is not None:
-            self.transcript.sent(bytes(data))
+        self.transcript.sent(bytes(data))
         try:
             self._carried(lambda: self.session.write(data))
         except ssl.SSLError as error:

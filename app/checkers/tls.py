@@ -119,7 +119,7 @@ def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
     attempt.enter(Phase.TLS)
     target = attempt.target
     name = _server_name(target)
-    secured = GuardedTlsSocket(sock, _context(target.tls), name)
+    secured = GuardedTlsSocket(sock, _context(target.tls), name, attempt.transcript)
     attempt.connection = secured
     try:
         secured.do_handshake()
@@ -127,7 +127,6 @@ def secure(sock: GuardedSocket, attempt: Attempt) -> GuardedTlsSocket:
         raise _certificate_failure(error, name, attempt) from None
     except ssl.SSLError as error:
         raise _handshake_failure(error) from None
-    secured.transcript = attempt.transcript
     attempt.tls = _seen(secured, is_verified=target.tls.verify)
     attempt.transcript.note(f"{attempt.tls.version} from here on")
     if attempt.ends_with_tls:
