@@ -1,11 +1,12 @@
 """What this process holds: threads, descriptors, memory. Linux only, by way of /proc."""
 
+import ctypes
 import gc
 import threading
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PROC = Path("/proc/self")
@@ -22,10 +23,21 @@ class Holdings:
     descriptors: frozenset[str]
     resident: int
     """Bytes."""
+    objects: int = 0
+    """What Python's garbage collector keeps track of; counted where asked for."""
 
 
 def holdings() -> Holdings:
     return Holdings(frozenset(threading.enumerate()), _descriptors(), _status("VmRSS"))
+
+
+def settled_holdings() -> Holdings:
+    """Once nothing is kept any more but what somebody holds: neither garbage nor memory free for reuse."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        # Each thread's allocator keeps what it was given back (glibc alone has this call, and this habit).
+        ctypes.CDLL(None).malloc_trim(0)
+    return replace(holdings(), objects=len(gc.get_objects()))
 
 
 def _descriptors() -> frozenset[str]:

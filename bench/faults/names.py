@@ -11,7 +11,7 @@ UNKNOWN = "unknown.fault.invalid"
 UNSERVED = "unserved.fault.invalid"
 NAMELESS = "nameless.fault.invalid"
 HANGING = "hanging.fault.invalid"
-LONGEST_SECONDS = 30.0
+LONGEST_SECONDS = 600.0
 
 
 @contextmanager

@@ -4,7 +4,6 @@ The servers are in a process apart, so that every thread, descriptor and byte he
 """
 
 import argparse
-import gc
 import random
 import threading
 import time
@@ -20,7 +19,7 @@ from app.domain.outcome import CheckOutcome
 from bench.faults import names
 from bench.faults.cell import Cell
 from bench.faults.mailbox import LOOPBACK, target_of
-from bench.faults.measure import Holdings, holdings
+from bench.faults.measure import Holdings, settled_holdings
 from bench.faults.serving import Served, served_apart
 from bench.faults.table import CELLS
 from tests.fakes.server import HOST
@@ -123,8 +122,7 @@ def _settled() -> Holdings:
     for thread in threading.enumerate():
         if thread.name == checkers.resolve.THREAD_NAME:
             thread.join(ENDING_SECONDS)
-    gc.collect()
-    return holdings()
+    return settled_holdings()
 
 
 def report(result: Result, at_once: int, seed: int) -> str:
@@ -133,6 +131,7 @@ def report(result: Result, at_once: int, seed: int) -> str:
         ("", "start", "end"),
         ("threads", str(len(before.threads)), str(len(after.threads))),
         ("descriptors", str(len(before.descriptors)), str(len(after.descriptors))),
+        ("objects", str(before.objects), str(after.objects)),
         ("memory (MB)", _megabytes(before.resident), _megabytes(after.resident)),
     ]
     table = "\n".join(f"{name:<12}{start:>9}{end:>9}" for name, start, end in rows)
