@@ -1,7 +1,11 @@
 """How many requests a caller may send, and who counts as one caller."""
 
 import secrets
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -317,3 +321,56 @@ def test_while_redis_is_away_each_process_counts_for_itself(
     someone = admin.on(make_app(RATE_LIMIT="2/minute", REDIS_URL="redis://127.0.0.1:1/0"))
 
     assert statuses(someone, 3) == [200, 200, 429]
+
+
+@pytest.fixture
+def silent_redis() -> Iterator[str]:
+    """Takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+
+
+def test_a_redis_that_says_nothing_is_waited_for_once(
+    make_app: Callable[..., Flask], nobody: Caller, silent_redis: str
+) -> None:
+    someone = nobody.on(make_app(RATE_LIMIT="2/minute", REDIS_URL=silent_redis))
+    began = monotonic()
+
+    assert statuses(someone, 3) == [401, 401, 429]
+    assert set(statuses(someone, 20, "/healthz")) == {200}
+    assert statuses(someone, 20) == [429] * 20
+    assert monotonic() - began < 3
+
+
+def test_requests_that_wait_for_a_silent_redis_at_once_are_all_answered(
+    make_app: Callable[..., Flask], nobody: Caller, silent_redis: str
+) -> None:
+    someone, size = nobody.on(make_app(RATE_LIMIT="5/minute", REDIS_URL=silent_redis)), 8
+    together = Barrier(size)
+
+    def ask(_: int) -> int:
+        together.wait()
+        return someone.get(MONITORS).status_code
+
+    began = monotonic()
+    with ThreadPoolExecutor(size) as threads:
+        seen = sorted(threads.map(ask, range(size)))
+
+    assert seen == [401] * 5 + [429] * 3
+    assert monotonic() - began < 3
+
+
+def test_a_redis_that_falls_silent_before_the_headers_are_written_breaks_no_answer(
+    make_app: Callable[..., Flask], nobody: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(RATE_LIMIT="5/minute")
+    (limiter,) = app.extensions["limiter"]
+
+    def fail(*_: object) -> None:
+        # As another request does that found out first.
+        limiter._storage_dead = True
+        raise redis.TimeoutError
+
+    monkeypatch.setattr(limiter.storage, "get_expiry", fail)
+
+    assert nobody.on(app).get(MONITORS).headers["X-RateLimit-Remaining"] == "4"
