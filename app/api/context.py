@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import cast
 from uuid import UUID
 
@@ -62,9 +63,33 @@ def found_actor() -> Actor | None:
 
 def origin() -> Origin:
     """Where this request comes from; TRUSTED_PROXIES may have told."""
+    return Origin(address=told_address(), request_id=g.get("request_id"))
+
+
+def told_address() -> str | None:
+    """The address as people write it; what is none, as it came."""
+    told = str(client_address() or request.remote_addr or "")
     # A proxy that checks nothing may tell anything, of any length.
-    address = request.remote_addr and request.remote_addr[:MAX_ADDRESS]
-    return Origin(address=address, request_id=g.get("request_id"))
+    return told[:MAX_ADDRESS] or None
+
+
+def client_address() -> IPv4Address | IPv6Address | None:
+    """None where there is no address, or a proxy tells something else instead.
+
+    Some proxies write the port as well, which changes with every connection: `ip:port`, `[ip]:port`.
+    """
+    text = (request.remote_addr or "").strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address
 
 
 def _authenticate() -> Actor | None:

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import Any
 
 from flask import Flask, request
@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from werkzeug.exceptions import HTTPException
 
-from app.api.context import known_actor, settings
+from app.api.context import client_address, known_actor, settings
 from app.api.parser import parse_json, read_body
 from app.config import Settings
 from app.errors import RequestError
@@ -30,7 +30,10 @@ GUESS_RATE = "5/minute"
 """Changes of the password, by user: whoever took over a session must not find out its password by trying."""
 
 NOWHERE = "nowhere"
-"""Stands for the endpoint that a path or a method does not lead to; the limiter counts endpoints only."""
+"""Stands for the endpoint that a path or a method does not lead to; the limiter counts endpoints only.
+
+And for the address of a caller who has none.
+"""
 
 IPV6_HOST_BITS = 64
 
@@ -97,17 +100,14 @@ def caller() -> str:
 
 
 def address() -> str:
-    """One key for all addresses that one host may choose from: with IPv6 that is a /64 at least."""
-    text = request.remote_addr or "127.0.0.1"
-    try:
-        given = ip_address(text)
-    except ValueError:
-        return f"address:{text}"
-    if not isinstance(given, IPv6Address):
-        return f"address:{given}"
-    if given.ipv4_mapped:
-        return f"address:{given.ipv4_mapped}"
-    return f"address:{ip_network((int(given), IPV6_HOST_BITS), strict=False)}"
+    """One key for all addresses that one host may choose from: with IPv6 that is a /64 at least.
+
+    And one for all that is no address: whatever is in its place may be another with every request.
+    """
+    given = client_address()
+    if isinstance(given, IPv6Address):
+        return f"address:{ip_network((int(given), IPV6_HOST_BITS), strict=False)}"
+    return f"address:{given or NOWHERE}"
 
 
 def _look_up_caller() -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from flask import Flask, Response, g, request
 
-from app.api.context import found_actor
+from app.api.context import found_actor, told_address
 from app.headers import REQUEST_ID, SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY
 from app.log import request_id
 
@@ -79,7 +79,7 @@ def _log_request(response: Response) -> None:
         response.status_code,
         (monotonic() - g.began) * 1000,
         f"{actor.kind}:{actor.id}" if actor else "-",
-        _quoted(request.remote_addr or "-"),
+        _quoted(told_address() or "-"),
     )
 
 

@@ -207,6 +207,15 @@ def test_asking_for_the_methods_is_not_counted(limited: Flask, nobody: Caller) -
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
         ("fe80::1%eth0", "fe80::2%eth0", True),
         ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1:1234", "192.0.2.1:1235", True),
+        ("192.0.2.1:1234", "192.0.2.1", True),
+        ("192.0.2.1:1234", "192.0.2.2:1234", False),
+        ("[2001:db8:1:2::1]:1234", "[2001:db8:1:2::2]:1235", True),
+        ("[2001:db8:1:2::1]", "2001:db8:1:2::2", True),
+        ("[2001:db8:1:2::1]:1234", "[2001:db8:1:3::1]:1234", False),
+        ("[::ffff:192.0.2.1]:1234", "192.0.2.1", True),
+        ("unknown", "_hidden:1234", True),
+        ("unknown", "", True),
         ("unknown", "192.0.2.1", False),
     ],
 )
@@ -266,6 +275,17 @@ def test_a_forwarded_address_counts_behind_trusted_proxies(
     assert statuses(someone, 1, ME, **_from("192.0.2.2")) == [401]
     # Only the last hop is our proxy's word; whatever stands before it may be invented.
     assert statuses(someone, 1, ME, **_from("192.0.2.77, 192.0.2.1")) == [429]
+
+
+@pytest.mark.parametrize("form", ["192.0.2.1:{}", "[2001:db8::1]:{}", "[2001:db8::{}]", "made-up-{}"])
+def test_a_proxy_that_tells_ports_makes_no_new_callers(
+    make_app: Callable[..., Flask], nobody: Caller, form: str
+) -> None:
+    someone = nobody.on(make_app(RATE_LIMIT="1/minute", TRUSTED_PROXIES="1"))
+
+    seen = [statuses(someone, 1, ME, **_from(form.format(n)))[0] for n in range(1000, 1003)]
+
+    assert seen == [401, 429, 429]
 
 
 def test_a_forwarded_address_is_nobodys_word_without_proxies(
