@@ -55,11 +55,11 @@ class Factory:
     ) -> User:
         organization = organization or self.organization()
         columns.setdefault("email", f"user{next(_number)}@example.com")
+        columns.setdefault("password_hash", PASSWORD_HASH)
         return self._add(
             User,
             organization_id=organization.id,
             role=role,
-            password_hash=PASSWORD_HASH,
             is_restricted=customers is not None,
             customers=[UserCustomer(customer_id=customer.id) for customer in customers or []],
             **columns,

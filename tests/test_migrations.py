@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,13 +14,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import Engine, create_engine, inspect, make_url, text
+from sqlalchemy import Engine, MetaData, Table, create_engine, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from app import create_app
 from app.config import ROOT
+from app.domain.enums import Language
 from app.extensions import db
-from app.models import Base, Customer, Organization, User, UserCustomer
+from app.models import Base, Customer, Monitor, Organization, User, UserCustomer
 from app.services import migrations
 from tests.conftest import DATABASES, ENVIRON, new_database
 from tests.factories import Factory
@@ -174,6 +177,41 @@ def test_the_last_migration_can_be_taken_back_without_losing_tenants(empty_app: 
     assert schema_of(db.engine) == before
     assert db.session.query(User.email).all() == [(email,)]
     assert db.session.query(Organization).count() == 2
+
+
+def store(table: str, **columns: Any) -> None:
+    """A row in a table as it is now, of whatever revision that is."""
+    known = Table(table, MetaData(), autoload_with=db.engine)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    dated = {"created_at": now, "updated_at": now}
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    defaults = {**dated, "public_id": uuid4().hex if is_sqlite else uuid4()}
+    row = {name: value for name, value in defaults.items() if name in known.c}
+    db.session.execute(known.insert().values({**row, **columns}))
+
+
+def test_what_the_first_version_stored_is_kept(empty_app: Flask) -> None:
+    upgrade(revision="0002")
+    store("organizations", id=7, name="Old")
+    store("customers", id=8, organization_id=7, name="Customer", status="active")
+    user = {"email": "a@example.com", "password_hash": "hash", "is_restricted": True, "is_active": True}
+    store("users", id=9, organization_id=7, role="admin", **user)
+    store("user_customers", user_id=9, customer_id=8)
+    plan = {"check_interval": 5, "timeout_seconds": 30, "status": "active", "protocol": "imap"}
+    sealed = {"hostname": "a.example", "mailbox_key": "k", "config_encrypted": "v1:", **plan}
+    store("monitors", id=10, organization_id=7, customer_id=8, name="Monitor", **sealed)
+    db.session.commit()
+    db.session.remove()
+
+    upgrade()
+
+    organization = db.session.get_one(Organization, 7)
+    settings = (organization.language, organization.time_zone, organization.alert_reminder_minutes)
+    assert settings == (Language.ENGLISH, "UTC", 60)
+    monitor = db.session.get_one(Monitor, 10)
+    assert (monitor.name, monitor.customer.name) == ("Monitor", "Customer")
+    kept = db.session.get_one(User, 9)
+    assert (kept.password_hash, kept.customer_ids) == ("hash", [8])
 
 
 def test_all_migrations_can_be_taken_back(empty_app: Flask) -> None:

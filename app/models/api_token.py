@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Base, BigId, Identified, UtcDateTime
+from app.models.base import IDS_USED_ONCE, Base, BigId, Identified, UtcDateTime
 from app.models.customer import Customer
 
 
@@ -18,6 +18,7 @@ class ApiToken(Identified, Base):
             ondelete="CASCADE",
         ),
         Index(None, "organization_id", "id"),
+        IDS_USED_ONCE,
     )
 
     organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))

@@ -56,6 +56,10 @@ class Identified:
     public_id: Mapped[UUID] = mapped_column(Uuid, default=uuid4, unique=True)
 
 
+IDS_USED_ONCE = {"sqlite_autoincrement": True}
+"""For tables whose ids are kept elsewhere too, as in the audit trail: SQLite would give them out again."""
+
+
 class Dated:
     """`updated_at` moves when a person changes the row, so it is set by the use case, not by a trigger."""
 

@@ -6,13 +6,13 @@ from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.enums import CustomerStatus
-from app.models.base import Base, Dated, Identified, Json, enum_type
+from app.models.base import IDS_USED_ONCE, Base, Dated, Identified, Json, enum_type
 
 
 class Customer(Identified, Dated, Base):
     __tablename__ = "customers"
     # The target of the monitors' foreign key: a monitor's customer is of the monitor's organization.
-    __table_args__ = (UniqueConstraint("organization_id", "id"),)
+    __table_args__ = (UniqueConstraint("organization_id", "id"), IDS_USED_ONCE)
 
     organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str] = mapped_column(String(255))

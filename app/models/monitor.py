@@ -4,7 +4,7 @@ from sqlalchemy import Float, ForeignKey, ForeignKeyConstraint, Index, Integer, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.domain.enums import MonitorStatus, Protocol
-from app.models.base import Base, BigId, Dated, Identified, Json, enum_type
+from app.models.base import IDS_USED_ONCE, Base, BigId, Dated, Identified, Json, enum_type
 from app.models.customer import Customer
 from app.models.monitor_schedule import MonitorSchedule
 
@@ -17,6 +17,7 @@ class Monitor(Identified, Dated, Base):
         ),
         Index(None, "organization_id", "id"),
         Index(None, "customer_id", "id"),
+        IDS_USED_ONCE,
     )
 
     organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))

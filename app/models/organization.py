@@ -4,11 +4,12 @@ from sqlalchemy import Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.enums import Language
-from app.models.base import Base, Dated, Identified, enum_type
+from app.models.base import IDS_USED_ONCE, Base, Dated, Identified, enum_type
 
 
 class Organization(Identified, Dated, Base):
     __tablename__ = "organizations"
+    __table_args__ = IDS_USED_ONCE
 
     name: Mapped[str] = mapped_column(String(255))
     language: Mapped[Language] = mapped_column(enum_type(Language, "language"), default=Language.ENGLISH)

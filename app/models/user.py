@@ -4,17 +4,19 @@ from sqlalchemy import Boolean, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.domain.enums import Role
-from app.models.base import Base, BigId, Dated, Identified, enum_type
+from app.models.base import IDS_USED_ONCE, Base, BigId, Dated, Identified, enum_type
 from app.models.organization import Organization
 
 
 class User(Identified, Dated, Base):
     __tablename__ = "users"
+    __table_args__ = IDS_USED_ONCE
 
     organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"), index=True)
     email: Mapped[str] = mapped_column(String(320), unique=True)
     """In small letters: two people cannot differ in capitals alone."""
-    password_hash: Mapped[str] = mapped_column(String(255))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    """Null: nobody can log in as this user until a password is set."""
     first_name: Mapped[str | None] = mapped_column(String(255))
     last_name: Mapped[str | None] = mapped_column(String(255))
     role: Mapped[Role] = mapped_column(enum_type(Role, "role"))

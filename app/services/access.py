@@ -2,15 +2,16 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, not_, true
+from sqlalchemy import ColumnElement, and_, not_, or_, select, true
 
 from app.domain.enums import ActorKind, Role
-from app.errors import ForbiddenError, NotFoundError
+from app.errors import ForbiddenError, NotFoundError, UnauthorizedError
 from app.extensions import db
-from app.models import ApiToken, AuditEntry, Customer, Monitor, Organization, User, UserCustomer
+from app.models import ApiToken, AuditEntry, Customer, Monitor, Organization, Session, User, UserCustomer
 
 GLOBAL_ROLES = frozenset({Role.GLOBAL_ADMIN, Role.GLOBAL_SUPPORTER})
 _WRITERS = frozenset({Role.ADMIN, Role.EDITOR, Role.GLOBAL_ADMIN})
@@ -112,6 +113,32 @@ def require_visible(actor: Actor, *, organization_id: int, customer_id: int | No
         raise NotFoundError(title)
     if actor.customer_ids is not None and customer_id not in actor.customer_ids:
         raise ForbiddenError(message=OUTSIDE)
+
+
+def require_standing(actor: Actor, now: datetime) -> None:
+    """Whether the actor still is who was let in: a body may take seconds to arrive, a lock to be given.
+
+    Asked by the audit trail, so of every change, and behind its locks. Raises UnauthorizedError once the
+    session, the token or the user has ended, ForbiddenError when role or customers are others by now.
+    """
+    if actor.kind is ActorKind.USER:
+        _require_same_user(actor, now)
+    elif actor.kind is ActorKind.TOKEN:
+        is_alive = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now)
+        if db.session.scalar(select(ApiToken.id).where(ApiToken.id == actor.id, is_alive)) is None:
+            raise UnauthorizedError
+
+
+def _require_same_user(actor: Actor, now: datetime) -> None:
+    is_alive = (Session.id == actor.session_id, Session.revoked_at.is_(None), Session.expires_at > now)
+    query = select(User.role, User.is_restricted).join(Session).where(*is_alive, User.is_active)
+    found = db.session.execute(query).one_or_none()
+    if found is None:
+        raise UnauthorizedError
+    customers = select(UserCustomer.customer_id).where(UserCustomer.user_id == actor.id)
+    customer_ids = frozenset(db.session.scalars(customers)) if found.is_restricted else None
+    if (found.role, customer_ids) != (actor.role, actor.customer_ids):
+        raise ForbiddenError(message="What you may do was changed meanwhile. Try again.")
 
 
 def require_unrestricted(actor: Actor) -> None:

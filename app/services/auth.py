@@ -13,7 +13,7 @@ from app.domain.enums import ActorKind, AuditAction
 from app.errors import InvalidError, NotFoundError, UnauthorizedError
 from app.extensions import db
 from app.models import Session, User
-from app.services import audit
+from app.services import access, audit
 from app.services.access import Actor, Origin
 from app.services.locking import locked
 
@@ -36,10 +36,15 @@ def log_in(*, email: str, password: str, now: datetime, origin: Origin) -> Sessi
     """Start a session. Raises UnauthorizedError, the same for an unknown address and a wrong password."""
     user = find_by_password(email=email, password=password)
     if user is None:
-        log.warning("login_refused address=%s", origin.address)
+        known = db.session.scalar(select(User.id).where(User.email == email.lower()))
+        log.warning("login_refused user=%s address=%s", known or "-", origin.address)
         raise UnauthorizedError(message=WRONG_LOGIN)
-    if _hasher.check_needs_rehash(user.password_hash):
-        user.password_hash = hash_password(password)
+    verified = user.password_hash or ""
+    renewed = hash_password(password) if _hasher.check_needs_rehash(verified) else verified
+    # Held from here on: whoever sets another password meanwhile ends the sessions that are there by then.
+    if not _is_still(user, verified):
+        raise UnauthorizedError(message=WRONG_LOGIN)
+    user.password_hash = renewed
     session = Session(
         id=uuid4(), user=user, refresh_token_id=uuid4(), created_at=now, expires_at=now + SESSION_LIFE
     )
@@ -51,7 +56,7 @@ def log_in(*, email: str, password: str, now: datetime, origin: Origin) -> Sessi
 def find_by_password(*, email: str, password: str) -> User | None:
     """The active user who has that address and password. Takes as long for an unknown address."""
     user = db.session.scalar(select(User).where(User.email == email.lower()))
-    is_right = _verify(user.password_hash if user else _NOBODY, password)
+    is_right = _verify((user and user.password_hash) or _NOBODY, password)
     return user if user is not None and is_right and user.is_active else None
 
 
@@ -96,22 +101,39 @@ def rotate(*, session_id: UUID, refresh_token_id: UUID, now: datetime, origin: O
 
 def log_out(actor: Actor, *, now: datetime) -> None:
     """End the session that the actor came with."""
-    _end(Session.id == actor.session_id, now=now)
     audit.record(actor, AuditAction.SESSION_END, user_of(actor), now=now)
+    _end(Session.id == actor.session_id, now=now)
 
 
 def change_password(actor: Actor, *, current: str, new: str, now: datetime) -> None:
     """Set the actor's own password and end all other sessions of that user. Raises InvalidError."""
     user = user_of(actor)
-    if not _verify(user.password_hash, current):
-        raise InvalidError(faults={"currentPassword": ["is wrong"]}, message="currentPassword is wrong")
+    verified = user.password_hash or _NOBODY
+    if not _verify(verified, current):
+        raise _wrong_password()
     if new == current:
         raise InvalidError(faults={"newPassword": ["is the old one"]}, message="newPassword is the old one")
     # Hashed before the row is held: it takes as long as all the rest together.
     new_hash = hash_password(new)
-    set_password(locked(user, "User not found"), new_hash, now=now, kept_session=actor.session_id)
+    if not _is_still(user, verified):
+        raise _wrong_password()
+    access.require_standing(actor, now)
+    set_password(user, new_hash, now=now, kept_session=actor.session_id)
     user.updated_at = now
     audit.record(actor, AuditAction.USER_CHANGE_PASSWORD, user, now=now)
+
+
+def _is_still(user: User, password_hash: str) -> bool:
+    """Hold the user's row; whether that password is still the one, and the user still may log in."""
+    try:
+        locked(user, "User not found")
+    except NotFoundError:
+        return False
+    return user.is_active and user.password_hash == password_hash
+
+
+def _wrong_password() -> InvalidError:
+    return InvalidError(faults={"currentPassword": ["is wrong"]}, message="currentPassword is wrong")
 
 
 def set_password(user: User, password_hash: str, *, now: datetime, kept_session: UUID | None = None) -> None:

@@ -27,7 +27,6 @@ ID_REQUIRED = "IMAP/POP monitor public ID (UUID) required"
 NOT_FOUND = "IMAP/POP monitor not found"
 NOTHING_ELIGIBLE = "No eligible monitoring locations for the selected allowed countries"
 NOTHING_ACTIVE = "No active monitoring locations available"
-CONFIG_PREFIX = "imapPopConfig."
 TRIGGER_PAUSE = timedelta(seconds=10)
 
 RECHECKED = frozenset(
@@ -65,6 +64,15 @@ def get(actor: Actor, identifier: str) -> Monitor:
     monitor = db.session.scalar(select(Monitor).where(Monitor.public_id == public_id))
     if monitor is None:
         raise NotFoundError(NOT_FOUND)
+    return _visible(actor, monitor)
+
+
+def _held(actor: Actor, identifier: str, *, for_removal: bool = False) -> Monitor:
+    """The same, locked. Looked at again: the change before may have moved it to another customer."""
+    return _visible(actor, locked(get(actor, identifier), NOT_FOUND, for_removal=for_removal))
+
+
+def _visible(actor: Actor, monitor: Monitor) -> Monitor:
     access.require_visible(
         actor,
         organization_id=monitor.organization_id,
@@ -158,7 +166,7 @@ def create(
     _flush()  # the id, which is part of the answer
     schedules.sync(monitor, now)
     changes = audit.changes_of({}, {"customer_id": customer.id, **_columns(fields)})
-    changes |= audit.changes_of({}, config, CONFIG_PREFIX)
+    changes |= audit.config_changes_of({}, config)
     audit.record(actor, AuditAction.MONITOR_CREATE, monitor, now=now, changes=changes)
     return monitor
 
@@ -166,7 +174,7 @@ def create(
 def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, **fields: Any) -> Monitor:
     """Set the keys that are given; a monitor that is to be checked differently is due at once."""
     access.require_update_keys(actor, fields)
-    monitor = locked(get(actor, identifier), NOT_FOUND)
+    monitor = _held(actor, identifier)
     stored = store.read(monitor)
     wanted = _wanted_config(store, monitor, fields, stored)
     values = _columns(fields)
@@ -214,7 +222,7 @@ def _changes(
     """For the audit trail: columns as they were and are, and the config key by key."""
     shown = [name for name in before if name not in {"config_encrypted", "protocol"}]
     columns = audit.changes_of({name: before[name] for name in shown}, {name: values[name] for name in shown})
-    return columns if wanted is None else columns | audit.changes_of(stored or {}, wanted, CONFIG_PREFIX)
+    return columns if wanted is None else columns | audit.config_changes_of(stored or {}, wanted)
 
 
 def _place(monitor: Monitor) -> dict[str, Any]:
@@ -223,7 +231,7 @@ def _place(monitor: Monitor) -> dict[str, Any]:
 
 def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
     """Remove a monitor; its schedules and results go with it."""
-    monitor = locked(get(actor, identifier), NOT_FOUND, for_removal=True)
+    monitor = _held(actor, identifier, for_removal=True)
     db.session.delete(monitor)
     audit.record(actor, AuditAction.MONITOR_DELETE, monitor, now=now)
 
@@ -234,8 +242,8 @@ def trigger(actor: Actor, identifier: str, *, now: datetime) -> tuple[Monitor, l
     Raises InvalidError for a disabled one or when no location is allowed, UnavailableError when none
     is active, TooManyError within 10 s of the last time.
     """
-    # Locked, or somebody disabling it meanwhile would find it planned again.
-    monitor = locked(get(actor, identifier), NOT_FOUND)
+    # Held, or somebody disabling it meanwhile would find it planned again.
+    monitor = _held(actor, identifier)
     if monitor.status is MonitorStatus.DISABLED:
         raise InvalidError("Monitor is disabled")
     active = locations.active(now)
@@ -254,9 +262,10 @@ def trigger(actor: Actor, identifier: str, *, now: datetime) -> tuple[Monitor, l
 
 
 def target_of(
-    actor: Actor, *, customer_id: Any, organization_id: int | None = None, **fields: Any
+    actor: Actor, *, now: datetime, customer_id: Any, organization_id: int | None = None, **fields: Any
 ) -> CheckTarget:
     """What a create body would be checked as, without making the monitor."""
+    access.require_standing(actor, now)
     _customer(actor, customer_id, organization_id)
     return target_from_config(fields["hostname"], fields.get("port"), chosen_config(fields, {}) or {})
 

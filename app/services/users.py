@@ -1,6 +1,5 @@
 """Users: found, listed, made, changed, removed, by those who may do at least as much as they."""
 
-import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
@@ -28,7 +27,6 @@ LAST_ADMIN = "Last admin of the organization"
 UNRESTRICTABLE = "must be null for a global role, which cannot be restricted to customers"
 
 _COLUMNS = ("email", "first_name", "last_name", "role", "is_active")
-_RANDOM_BYTES = 32
 
 
 def get(actor: Actor, identifier: str) -> User:
@@ -77,7 +75,7 @@ def create(
     """
     organization = access.organization_in_question(actor, organization_id)
     # Before anything is held: it takes as long as all the rest together.
-    password_hash = auth.hash_password(password or secrets.token_urlsafe(_RANDOM_BYTES))
+    password_hash = None if password is None else auth.hash_password(password)
     defaults = {"first_name": None, "last_name": None, "is_active": True}
     facts = defaults | fields | {"customer_ids": customer_ids}
     _require_restrictable(facts)
@@ -91,8 +89,8 @@ def create(
         customers=[],
     )
     _store(user, facts)
-    told = _facts(user) | ({} if password else {"password": None})
-    audit.record(actor, AuditAction.USER_CREATE, user, now=now, changes=audit.changes_of({}, told))
+    changes = audit.changes_of({}, _facts(user))
+    audit.record(actor, AuditAction.USER_CREATE, user, now=now, changes=changes)
     return user
 
 
@@ -105,7 +103,7 @@ def update(
     """
     # Before anything is held, as in `create`.
     password_hash = None if password is None else auth.hash_password(password)
-    user = _held(actor, identifier)
+    user = _held(actor, identifier, now=now)
     before = _facts(user)
     facts = before | fields
     _require_restrictable(facts)
@@ -127,7 +125,7 @@ def update(
 
 def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
     """Remove a user with all sessions. Raises ConflictError for the organization's last admin."""
-    user = _held(actor, identifier, for_removal=True)
+    user = _held(actor, identifier, now=now, for_removal=True)
     _require_another_admin(user)
     db.session.delete(user)
     audit.record(actor, AuditAction.USER_DELETE, user, now=now)
@@ -140,12 +138,14 @@ def _manageable(actor: Actor, user: User | None) -> User:
     return user
 
 
-def _held(actor: Actor, identifier: str, *, for_removal: bool = False) -> User:
+def _held(actor: Actor, identifier: str, *, now: datetime, for_removal: bool = False) -> User:
     """The user, and the organization too: of two admins who remove each other, one comes second."""
     user = get(actor, identifier)
     locked(user.organization, "Organization not found")
-    # Asked again, because the change before ours may have made it somebody who may do more.
-    return _manageable(actor, locked(user, NOT_FOUND, for_removal=for_removal))
+    held = locked(user, NOT_FOUND, for_removal=for_removal)
+    # Asked again, because the change before ours may have been about either of the two.
+    access.require_standing(actor, now)
+    return _manageable(actor, held)
 
 
 def _held_customers(organization_id: int, references: Collection[int | UUID] | None) -> list[int] | None:
@@ -177,20 +177,22 @@ def _require_restrictable(facts: Mapping[str, Any]) -> None:
 
 
 def _require_another_admin(user: User) -> None:
-    """Raises ConflictError for the last one who can administer all of the organization."""
+    """Raises ConflictError for the last one who can log in and administer all of the organization."""
     if not _is_full_admin(_facts(user)):
         return
     other = (
         select(User.id)
         .where(User.organization_id == user.organization_id, User.id != user.id)
         .where(User.role == Role.ADMIN, User.is_active, User.is_restricted.is_(False))
+        .where(User.password_hash.is_not(None))
     )
     if db.session.scalar(other.limit(1)) is None:
         raise ConflictError(LAST_ADMIN, "Make somebody else an admin of the whole organization first.")
 
 
 def _is_full_admin(facts: Mapping[str, Any]) -> bool:
-    return facts["role"] is Role.ADMIN and facts["is_active"] and facts["customer_ids"] is None
+    is_unbound = facts["is_active"] and facts["customer_ids"] is None
+    return facts["role"] is Role.ADMIN and is_unbound and facts["password"] is not None
 
 
 def _facts(user: User) -> dict[str, Any]:

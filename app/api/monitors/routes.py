@@ -149,7 +149,7 @@ def list_imap_pop_check_history(query: dict[str, Any], public_id: str) -> Any:
 def test_imap_pop_monitor(body: dict[str, Any]) -> Any:
     """Check a mailbox at once without saving a monitor"""
     timeout_seconds = body["timeout_seconds"]
-    target = monitors.target_of(current_actor(), **body)
+    target = monitors.target_of(current_actor(), now=now(), **body)
     started_at = now()
     # The check may take a minute, and no connection to the database is held meanwhile.
     db.session.remove()
