@@ -14,6 +14,24 @@ OAUTH_KEYS = ("tokenUrl", "preset", "tenant", "ca")
 """Changing one of these can send the secrets of `oauth2` to somebody else."""
 
 
+HARMLESS = frozenset(
+    {
+        "protocol",
+        "tls",
+        "startTls",
+        "authMethod",
+        "certificateWarningDays",
+        "responseTimeWarningMs",
+        "maxMessageAgeMinutes",
+        "rejectUnauthorized",
+        "servername",
+        "minVersion",
+        "legacy",
+    }
+)
+"""Keys of a config, and of its `tlsOptions`, whose values anybody may read."""
+
+
 class MaskError(ValueError):
     """The mask was sent where no secret is stored; `path` says where."""
 
@@ -35,6 +53,13 @@ def mask(value: Any, name: str = "") -> Any:
     if isinstance(value, list):
         return [mask(item) for item in value]
     return value
+
+
+def harmless(value: Any, name: str) -> Any:
+    """A copy in which everything is masked but what is known to be no secret."""
+    if name == "tlsOptions" and isinstance(value, Mapping):
+        return {key: harmless(item, key) for key, item in value.items()}
+    return value if value is None or name in HARMLESS else MASK
 
 
 def unmask(sent: Any, stored: Any, path: str = "imapPopConfig", name: str = "") -> Any:

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.clock import to_iso
-from app.domain.enums import AuditAction
-from app.domain.json_value import is_same
+from app.domain.enums import ActorKind, AuditAction
+from app.domain.json_value import canonical, is_same
 from app.domain.names import camel_case
-from app.domain.secrets import mask
+from app.domain.secrets import harmless, mask
 from app.extensions import db
 from app.models import ApiToken, AuditEntry, Customer, Monitor, Organization, User
 from app.services import access
@@ -21,11 +21,22 @@ from app.services.pages import Page, fetch_page
 Target = Organization | Customer | Monitor | User | ApiToken
 Changes = dict[str, dict[str, Any]]
 
+MAX_VALUE = 1000
+"""Characters, as JSON."""
+
 
 def record(
     actor: Actor, action: AuditAction, target: Target, *, now: datetime, changes: Changes | None = None
 ) -> None:
-    """Add an entry. The target has its id already; `changes` come from `changes_of`."""
+    """Add an entry. The target has its id already; `changes` come from `changes_of`.
+
+    Raises what `access.require_standing` raises: no change goes without an entry, so none is made by
+    somebody who was sent away meanwhile.
+    """
+    is_own = isinstance(target, User) and actor.kind is ActorKind.USER and target.id == actor.id
+    if not is_own:
+        with db.session.no_autoflush:
+            access.require_standing(actor, now)
     db.session.add(
         AuditEntry(
             organization_id=_organization_id(target),
@@ -44,19 +55,39 @@ def record(
     )
 
 
-def changes_of(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Changes:
+def changes_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
     """Fields that differ, under their wire names: `{"checkInterval": {"before": 5, "after": 1}}`.
 
     Secrets are masked by their names, so that the trail tells that one changed and not what it is.
     """
+    differing = _differing(before, after)
+    return {
+        camel_case(name): {"before": _told(mask(old, name)), "after": _told(mask(new, name))}
+        for name, (old, new) in differing.items()
+    }
+
+
+def config_changes_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+    """The same for a monitor's config, of which only what is harmless is told.
+
+    The rest is encrypted where it is stored, whatever its name, and must not lie open in the trail.
+    """
+    return {
+        f"imapPopConfig.{name}": {"before": _told(harmless(old, name)), "after": _told(harmless(new, name))}
+        for name, (old, new) in _differing(before, after).items()
+    }
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     names = [*before, *(name for name in after if name not in before)]
     plain = {name: (_plain(before.get(name)), _plain(after.get(name))) for name in names}
-    wire = {name: f"{prefix}{name}" if prefix else camel_case(name) for name in names}
-    return {
-        wire[name]: {"before": mask(old, name), "after": mask(new, name)}
-        for name, (old, new) in plain.items()
-        if not is_same(old, new)
-    }
+    return {name: (old, new) for name, (old, new) in plain.items() if not is_same(old, new)}
+
+
+def _told(value: Any) -> Any:
+    """The value, or how long it is: the trail is kept for ever, and need not keep whole documents."""
+    length = len(canonical(value))
+    return value if length <= MAX_VALUE else f"({length} characters)"
 
 
 def list_page(

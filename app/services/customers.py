@@ -11,7 +11,7 @@ from app.domain.enums import AuditAction
 from app.domain.json_value import is_same
 from app.errors import INVALID_CUSTOMER, ConflictError, InvalidError, NotFoundError
 from app.extensions import db
-from app.models import Customer, Monitor
+from app.models import ApiToken, Customer, Monitor, User, UserCustomer
 from app.services import access, audit, schedules
 from app.services.access import Actor
 from app.services.identifiers import parse_reference
@@ -90,5 +90,18 @@ def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
     customer = locked(get(actor, identifier), CUSTOMER_NOT_FOUND, for_removal=True)
     if db.session.scalar(select(Monitor.id).where(Monitor.customer_id == customer.id).limit(1)) is not None:
         raise ConflictError("Customer has monitors", "Delete or move the customer's monitors first.")
-    db.session.delete(customer)
+    _tell_what_goes_with_it(actor, customer, now)
     audit.record(actor, AuditAction.CUSTOMER_DELETE, customer, now=now)
+    db.session.delete(customer)
+
+
+def _tell_what_goes_with_it(actor: Actor, customer: Customer, now: datetime) -> None:
+    """Its tokens end, and whoever was restricted to it has one customer less."""
+    for token in db.session.scalars(select(ApiToken).where(ApiToken.customer_id == customer.id)):
+        audit.record(actor, AuditAction.TOKEN_DELETE, token, now=now)
+    is_restricted_to_it = User.customers.any(UserCustomer.customer_id == customer.id)
+    for user in db.session.scalars(select(User).where(User.is_restricted, is_restricted_to_it)):
+        before = user.customer_ids or []
+        after = [number for number in before if number != customer.id]
+        changes = audit.changes_of({"customer_ids": before}, {"customer_ids": after})
+        audit.record(actor, AuditAction.USER_UPDATE, user, now=now, changes=changes)

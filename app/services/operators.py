@@ -1,5 +1,9 @@
 """The operator at the command line, who holds the machine and so may do everything."""
 
+import getpass
+import os
+import socket
+
 from sqlalchemy import select
 
 from app.domain.enums import ActorKind, Role
@@ -7,8 +11,6 @@ from app.errors import NotFoundError
 from app.extensions import db
 from app.models import Organization
 from app.services.access import Actor
-
-NAME = "command line"
 
 
 def actor_for(organization_id: int | None) -> Actor:
@@ -21,4 +23,23 @@ def actor_for(organization_id: int | None) -> Actor:
         none_at_all = "There is no organization yet: run `flask --app wsgi init`."
         unknown = f"There is no organization with the id {organization_id}."
         raise NotFoundError("Organization not found", none_at_all if organization_id is None else unknown)
-    return Actor(kind=ActorKind.COMMAND, id=None, name=NAME, organization_id=found, role=Role.GLOBAL_ADMIN)
+    return operator(found)
+
+
+def operator(organization_id: int) -> Actor:
+    """Whoever runs the command, by the name that the machine knows."""
+    return Actor(
+        kind=ActorKind.COMMAND,
+        id=None,
+        name=f"command line ({_account()}@{socket.gethostname()})",
+        organization_id=organization_id,
+        role=Role.GLOBAL_ADMIN,
+    )
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return f"uid {os.getuid()}"

@@ -11,7 +11,7 @@ from app.domain.json_value import is_same
 from app.errors import NotFoundError
 from app.extensions import db
 from app.models import Customer, Organization, User
-from app.services import access, audit
+from app.services import access, audit, operators
 from app.services.access import Actor
 from app.services.auth import hash_password
 from app.services.locking import locked
@@ -73,24 +73,13 @@ def found_first(*, email: str, password: str, now: datetime) -> Organization | N
     organization = Organization(name="My organization", created_at=now, updated_at=now)
     db.session.add(organization)
     db.session.flush()  # the id, for the two rows below
-    db.session.add_all(
-        [
-            User(
-                organization_id=organization.id,
-                email=email.lower(),
-                password_hash=hash_password(password),
-                role=Role.ADMIN,
-                created_at=now,
-                updated_at=now,
-            ),
-            Customer(
-                public_id=FIRST_CUSTOMER,
-                organization_id=organization.id,
-                name="Example Customer",
-                email="ops@example.com",
-                created_at=now,
-                updated_at=now,
-            ),
-        ]
-    )
+    dated = {"organization_id": organization.id, "created_at": now, "updated_at": now}
+    admin = User(email=email.lower(), password_hash=hash_password(password), role=Role.ADMIN, **dated)
+    customer = Customer(public_id=FIRST_CUSTOMER, name="Example Customer", email="ops@example.com", **dated)
+    db.session.add_all([admin, customer])
+    db.session.flush()  # the ids, for the audit trail
+    actor = operators.operator(organization.id)
+    audit.record(actor, AuditAction.ORGANIZATION_CREATE, organization, now=now)
+    audit.record(actor, AuditAction.USER_CREATE, admin, now=now)
+    audit.record(actor, AuditAction.CUSTOMER_CREATE, customer, now=now)
     return organization

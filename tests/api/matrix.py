@@ -97,6 +97,8 @@ class Row:
     effect: Effect = field(default_factory=dict)
     audit: str | None = None
     """The action of the one entry that a permitted request leaves."""
+    beside: tuple[str, ...] = ()
+    """The actions of further entries, about what goes with the thing."""
     silent: str | None = None
     """Why there is no entry although the request is no reading."""
     about: str = HOUSE

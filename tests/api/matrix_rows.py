@@ -156,6 +156,7 @@ CUSTOMER_ROWS = [
         # With the restrictions of those who have it (three of the cast, one target), and with its tokens.
         effect={"customers": DELETED, "user_customers": (4, 0), "api_tokens": (2, 0)},
         audit="customer.delete",
+        beside=("token.delete",) * 2 + ("user.update",) * 4,
         without_monitors=True,
     ),
 ]

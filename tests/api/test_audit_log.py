@@ -164,7 +164,7 @@ def test_a_secret_is_told_of_and_not_told(somebody: Caller, monitor: Monitor) ->
     changes = response.get_json()["items"][0]["changes"]
     assert changes["imapPopConfig.password"] == MASKED
     assert changes["imapPopConfig.apiKey"] == {"before": None, "after": "********"}
-    assert changes["imapPopConfig.nested"]["after"] == {"clientSecret": "********"}
+    assert changes["imapPopConfig.nested"]["after"] == "********"
     for secret in ("n3w-secret", "s3cret-pw", "k3y"):
         assert secret not in response.get_data(as_text=True)
         assert secret not in str([entry.changes for entry in entries()])
@@ -346,3 +346,45 @@ def test_a_malformed_query_is_400(somebody: Caller, query: str) -> None:
 def test_nobody_writes_or_deletes_in_the_log(somebody: Caller) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert_failure(somebody.send(method, AUDIT_LOG), 405)
+
+
+def test_of_a_config_only_what_is_harmless_is_told(somebody: Caller, monitor: Monitor) -> None:
+    config = {
+        "user": "box@example.com",
+        "pwd": "c4nary-1",
+        "auth": {"bearer": "c4nary-2"},
+        "protocol": "pop3",
+        "tls": True,
+        "tlsOptions": {"rejectUnauthorized": False, "other": "c4nary-3"},
+        "password": "c4nary-4",
+    }
+    assert somebody.patch(monitor_path(monitor), {"imapPopConfig": config}).status_code == 200
+
+    (entry,) = entries()
+    assert "c4nary" not in str(entry.changes)
+    assert "box@example.com" not in str(entry.changes)
+    assert entry.changes["imapPopConfig.protocol"]["after"] == "pop3"
+    told = {"rejectUnauthorized": False, "other": "********"}
+    assert entry.changes["imapPopConfig.tlsOptions"]["after"] == told
+
+
+def test_long_values_are_told_of_by_their_length(somebody: Caller, customer: Customer) -> None:
+    for text in ("x" * 60_000, "y" * 60_000):
+        somebody.patch(f"{CUSTOMERS}/{customer.id}", {"customFields": {"note": text}})
+
+    newest = entries()[-1].changes["customFields"]
+    assert newest == {"before": "(60012 characters)", "after": "(60012 characters)"}
+
+
+def test_what_goes_with_a_customer_is_told_of(somebody: Caller, make: Factory, house: Organization) -> None:
+    customer = make.customer(house)
+    make.token(customer=customer)
+    bound = make.user(house, Role.EDITOR, customers=[customer])
+    number, bound_id = customer.id, bound.public_id
+
+    somebody.delete(f"{CUSTOMERS}/{number}")
+
+    told = {entry.action: entry for entry in entries()}
+    assert told.keys() == {"token.delete", "user.update", "customer.delete"}
+    assert told["user.update"].target_public_id == bound_id
+    assert told["user.update"].changes == {"customerIds": {"before": [number], "after": []}}

@@ -137,13 +137,13 @@ def wrong_echo(stage: Stage, caller: str, row: Row, response: TestResponse) -> I
 
 
 def wrong_effect(caller: str, row: Row, changes: dict[str, tuple[int, int]]) -> Iterator[str]:
-    expected = row.effect | ({"audit_entries": (0, 1)} if row.audit else {})
+    expected = row.effect | ({"audit_entries": (0, 1 + len(row.beside))} if row.audit else {})
     if changes != expected:
         yield f"{caller}: changed {changes} instead of {expected}"
 
 
 def wrong_trail(stage: Stage, caller: str, row: Row) -> Iterator[str]:
-    """One entry and no more names the caller, what it did, and whose thing it was."""
+    """One entry for each deed and no more names the caller, what it did, and whose thing it was."""
     if row.audit is None:
         return
     entries = [
@@ -153,7 +153,9 @@ def wrong_trail(stage: Stage, caller: str, row: Row) -> Iterator[str]:
     member = stage.scenery.cast[row.signed or caller]
     about = {HOUSE: stage.names["house_id"], CALLERS: member.organization_id}
     organization_id = about.get(row.about, entries[-1][-1] if entries else None)
-    if entries != [(member.kind, member.id, member.name, row.audit, organization_id)]:
+    deeds = (row.audit, *row.beside)
+    expected = [(member.kind, member.id, member.name, deed, organization_id) for deed in deeds]
+    if sorted(entries) != sorted(expected):
         yield f"{caller}: left {entries} in the trail"
 
 

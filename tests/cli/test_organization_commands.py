@@ -1,5 +1,7 @@
 """`flask organizations`, `flask customers` and `flask tokens`."""
 
+import getpass
+import socket
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -81,7 +83,8 @@ def test_an_organization_is_made(run: Run) -> None:
     assert (made.language, made.time_zone, made.alert_reminder_minutes) == ("de", "Europe/Berlin", 60)
     told = entry()
     assert (told.action, told.organization_id) == ("organization.create", made.id)
-    assert (told.actor_kind, told.actor_name, told.address) == ("command", "command line", None)
+    assert (told.actor_kind, told.address) == ("command", None)
+    assert told.actor_name == f"command line ({getpass.getuser()}@{socket.gethostname()})"
 
 
 def test_organizations_are_listed(run: Run, make: Factory, house: Organization) -> None:

@@ -206,9 +206,8 @@ def test_the_trail_tells_of_the_command_line_and_no_password(run: Run, house: Or
     entries = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
 
     assert [entry.action for entry in entries] == ["user.create", "user.update"]
-    assert {(entry.actor_kind, entry.actor_id, entry.actor_name) for entry in entries} == {
-        (ActorKind.COMMAND, None, "command line")
-    }
+    assert {(entry.actor_kind, entry.actor_id) for entry in entries} == {(ActorKind.COMMAND, None)}
+    assert all(entry.actor_name.startswith("command line (") for entry in entries)
     assert {entry.organization_id for entry in entries} == {house.id}
     assert entries[1].changes == {"password": {"before": "********", "after": "********"}}
 
@@ -259,7 +258,10 @@ def test_without_an_organization_a_command_says_how_to_get_one(app: Flask) -> No
             ["create", EMAIL, "--role", "editor", "--generate", "--last-name", "x" * 256],
             "1 to 255 characters",
         ),
-        (["create", EMAIL, "--role", "editor", "--generate", "--customer", "acme"], "must be a number or a UUID."),
+        (
+            ["create", EMAIL, "--role", "editor", "--generate", "--customer", "acme"],
+            "must be a number or a UUID.",
+        ),
         (["create", EMAIL, "--role", "editor", "--generate", "--password-file", "-"], "exclude each other"),
         (["set-password", EMAIL, "--password-file", "/none"], "No such file"),
         (["update", EMAIL], "Nothing to change"),
