@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from app.domain.enums import ActorKind, AuditAction, Role
-from app.errors import ForbiddenError, InvalidError, NotFoundError
+from app.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from app.extensions import db
 from app.models import ApiToken
 from app.services import access, audit, customers
@@ -26,6 +26,8 @@ HINT_LENGTH = 9
 NOT_FOUND = "Token not found"
 INVALID_TOKEN = "Invalid Token identifier"  # noqa: S105 - the text of an error
 USE_NOTED_EVERY = timedelta(minutes=1)
+MAX_TOKENS = 100
+"""Of one customer, and of an organization as a whole."""
 _RANDOM_BYTES = 32
 
 
@@ -110,6 +112,7 @@ def create(
     customer = None if customer_id is None else customers.find(actor, customer_id, organization)
     if customer is None:
         access.require_unrestricted(actor)
+    _require_room(organization, None if customer is None else customer.id)
     text = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     token = ApiToken(
         organization_id=organization,
@@ -150,6 +153,14 @@ def _get(actor: Actor, identifier: str) -> ApiToken:
         actor, organization_id=token.organization_id, customer_id=token.customer_id, title=NOT_FOUND
     )
     return token
+
+
+def _require_room(organization_id: int, customer_id: int | None) -> None:
+    """Each token has a rate limit of its own. Raises ConflictError when there are too many."""
+    same_scope = (ApiToken.organization_id == organization_id, ApiToken.customer_id == customer_id)
+    count = db.session.scalar(select(func.count()).select_from(ApiToken).where(*same_scope)) or 0
+    if count >= MAX_TOKENS:
+        raise ConflictError("Too many tokens", f"There are {count} already. Delete those that nobody uses.")
 
 
 def _flush() -> None:

@@ -336,3 +336,16 @@ def test_an_expired_token_is_still_listed_and_deleted(
 
     assert ids(admin, ORGANIZATION_TOKENS) == [newest().id]
     assert admin.delete(f"{ORGANIZATION_TOKENS}/{newest().id}").status_code == 200
+
+
+def test_tokens_of_one_scope_are_not_countless(
+    admin: Caller, make: Factory, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_tokens, "MAX_TOKENS", 2)
+    made = [admin.post(ORGANIZATION_TOKENS, {"name": "x", "customerId": customer.id}) for _ in range(3)]
+
+    assert [answer.status_code for answer in made] == [201, 201, 409]
+    assert_failure(made[-1], 409, "Too many tokens")
+    assert admin.post(ORGANIZATION_TOKENS, {"name": "x"}).status_code == 201
+    admin.delete(f"{ORGANIZATION_TOKENS}/{made[0].get_json()['id']}")
+    assert admin.post(CUSTOMER_TOKENS, {"name": "x", "customerId": customer.id}).status_code == 201

@@ -52,7 +52,7 @@ def list_organization_tokens(query: dict[str, Any]) -> Any:
 @blp.allow(Action.MANAGE_ORGANIZATION_TOKENS)
 @blp.arguments(OrganizationTokenCreateSchema, example=examples.ORGANIZATION_REQUEST)
 @blp.response(201, NewTokenSchema, example=examples.NEW)
-@blp.fails(INVALID_CUSTOMER, *UNKNOWN_PLACE)
+@blp.fails(INVALID_CUSTOMER, *UNKNOWN_PLACE, "409 Too many tokens")
 def create_organization_token(body: dict[str, Any]) -> Any:
     """Make an API token; the answer is the only place that shows it"""
     return _create(OF_ORGANIZATION, body)
@@ -83,7 +83,7 @@ def list_customer_tokens(query: dict[str, Any]) -> Any:
 @blp.allow(Action.MANAGE_CUSTOMER_TOKENS)
 @blp.arguments(CustomerTokenCreateSchema, example=examples.CUSTOMER_REQUEST)
 @blp.response(201, NewTokenSchema, example=examples.NEW)
-@blp.fails(INVALID_CUSTOMER, *UNKNOWN_PLACE)
+@blp.fails(INVALID_CUSTOMER, *UNKNOWN_PLACE, "409 Too many tokens")
 def create_customer_token(body: dict[str, Any]) -> Any:
     """Make an API token for one customer; the answer is the only place that shows it"""
     return _create(OF_CUSTOMERS, body)
