@@ -18,7 +18,7 @@ from app.models import ApiToken
 from app.services import access, audit, customers
 from app.services.access import Actor, Origin
 from app.services.identifiers import parse_reference
-from app.services.locking import locked
+from app.services.locking import impatient, locked
 from app.services.pages import Page, fetch_page
 
 PREFIX = "wsm_"
@@ -62,13 +62,17 @@ def actor_of(token: ApiToken, origin: Origin) -> Actor:
 
 
 def note_use(token: ApiToken, *, now: datetime) -> bool:
-    """Date the last use, once a minute at most. Returns whether there is something to commit."""
+    """Date the last use, once a minute at most. Returns whether there is something to commit.
+
+    Whoever asks is not kept waiting for it: another use is as good a time to note.
+    """
     latest = now - USE_NOTED_EVERY
     if token.last_used_at is not None and token.last_used_at > latest:
         return False
     # Asked again in the statement: of many requests at once, one notes it.
     is_due = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= latest)
-    db.session.execute(update(ApiToken).where(ApiToken.id == token.id, is_due).values(last_used_at=now))
+    with impatient():
+        db.session.execute(update(ApiToken).where(ApiToken.id == token.id, is_due).values(last_used_at=now))
     return True
 
 

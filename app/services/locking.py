@@ -1,14 +1,37 @@
 """Holding a row until the transaction ends, so that two changes at once come one after the other."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import false, update
+from sqlalchemy import false, text, update
 
 from app.errors import NotFoundError
 from app.extensions import db
 from app.models import ApiToken, Customer, Monitor, Organization, User
 
 Row = TypeVar("Row", ApiToken, Customer, Monitor, Organization, User)
+
+A_MOMENT_MS = 200
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Wait for other writers for a moment only: for what had better not happen than be waited for.
+
+    Within the block the transaction must not end. With PostgreSQL the impatience lasts until it does.
+    """
+    connection = db.session.connection()
+    if connection.dialect.name != "sqlite":
+        connection.execute(text(f"SET LOCAL lock_timeout = {A_MOMENT_MS}"))
+        yield
+        return
+    patience = connection.scalar(text("PRAGMA busy_timeout"))
+    connection.scalar(text(f"PRAGMA busy_timeout = {A_MOMENT_MS}"))
+    try:
+        yield
+    finally:
+        connection.scalar(text(f"PRAGMA busy_timeout = {patience}"))
 
 
 def begin_writing() -> None:
