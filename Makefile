@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FLASK := $(BIN)/flask --app wsgi
+# Much of a test is waiting, for silent servers and for processes to start.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PATHS := app bench migrations tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help
@@ -23,7 +25,7 @@ run: install ## Run everything: database, web, scheduler; Ctrl-C ends it
 	@$(FLASK) up
 
 test: install ## Run all tests that this machine can run; ARGS="-k name" for some
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 soak: install ## 20,000 checks over all faulty servers: nothing may stay behind
 	@$(BIN)/python -m bench.faults.soak $(ARGS)

@@ -21,7 +21,12 @@ from tests.calling import Caller, FreshClient, caller_of
 from tests.factories import Factory
 from tests.parts import MISSING, REQUIRE_PARTS, postgres
 
-pytest_plugins = ["tests.parts.dovecot", "tests.api.matrix_plugin", "tests.checkers.matrix_plugin"]
+pytest_plugins = [
+    "tests.spread",
+    "tests.parts.dovecot",
+    "tests.api.matrix_plugin",
+    "tests.checkers.matrix_plugin",
+]
 
 # The same examples in every run, unless somebody goes looking for new ones. A fixture is not made anew for
 # each example; tests that depend on it say so.

@@ -49,7 +49,6 @@ NOT_HTTP = {
     "expects too much": (b"POST / HTTP/1.1\r\nExpect: secret\r\n\r\n", 417),
 }
 each_fault = pytest.mark.parametrize(("sent", "status"), NOT_HTTP.values(), ids=NOT_HTTP)
-shares_process = pytest.mark.xdist_group("web process")
 
 
 class Wire:
@@ -296,7 +295,6 @@ def seconds_until_healthy(address: tuple[str, int]) -> float:
     return monotonic() - start
 
 
-@shares_process
 def test_silent_callers_hold_up_nobody(address: tuple[str, int]) -> None:
     with ExitStack() as stack:
         for _ in range(THREADS * 4):
@@ -305,7 +303,6 @@ def test_silent_callers_hold_up_nobody(address: tuple[str, int]) -> None:
         assert seconds_until_healthy(address) < web.FIRST_BYTE_SECONDS
 
 
-@shares_process
 def test_callers_who_stop_in_the_middle_of_a_body_are_cut_off(address: tuple[str, int]) -> None:
     with ExitStack() as stack:
         callers = [stack.enter_context(socket.create_connection(address, 30)) for _ in range(THREADS)]
@@ -317,7 +314,6 @@ def test_callers_who_stop_in_the_middle_of_a_body_are_cut_off(address: tuple[str
             assert_refused(answer_on(caller), 408)
 
 
-@shares_process
 def test_callers_who_do_not_close_hold_up_nobody(address: tuple[str, int]) -> None:
     with ExitStack() as stack:
         for _ in range(THREADS):
@@ -327,7 +323,6 @@ def test_callers_who_do_not_close_hold_up_nobody(address: tuple[str, int]) -> No
         assert seconds_until_healthy(address) < web.LINGER_SECONDS * 5
 
 
-@shares_process
 def test_one_connection_carries_many_requests(address: tuple[str, int]) -> None:
     connection = HTTPConnection(*address, timeout=10)
     connection.connect()
@@ -339,7 +334,6 @@ def test_one_connection_carries_many_requests(address: tuple[str, int]) -> None:
     connection.close()
 
 
-@shares_process
 def test_real_process_refuses_in_the_one_body(address: tuple[str, int]) -> None:
     for sent, status in NOT_HTTP.values():
         with socket.create_connection(address, 10) as caller:
@@ -347,7 +341,6 @@ def test_real_process_refuses_in_the_one_body(address: tuple[str, int]) -> None:
             assert_refused(answer_on(caller), status)
 
 
-@shares_process
 @pytest.mark.parametrize("is_chunked", [False, True])
 def test_a_body_is_read_up_to_its_limit(address: tuple[str, int], is_chunked: bool) -> None:
     """Also one that does not say beforehand how long it is."""
@@ -366,7 +359,6 @@ def test_a_body_is_read_up_to_its_limit(address: tuple[str, int], is_chunked: bo
         connection.close()
 
 
-@shares_process
 def test_what_proxies_may_tell_is_not_believed_without_one(address: tuple[str, int]) -> None:
     """gunicorn by itself takes whoever is on the same host for a proxy."""
     told = {

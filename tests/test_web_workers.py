@@ -79,9 +79,6 @@ class TwoWorkers:
         return int(found[1])
 
 
-pytestmark = pytest.mark.xdist_group("web workers")
-
-
 @pytest.fixture(scope="module", params=DATABASES)
 def web(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
     folder = tmp_path_factory.mktemp("web")

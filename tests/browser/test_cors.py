@@ -13,8 +13,6 @@ from tests.calling import MONITORS
 from tests.conftest import ENVIRON
 from tests.parts.browser import Web, watched_page
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 BLOCKED = "TypeError: Failed to fetch"
 CREDENTIALS = {"email": "admin@example.com", "password": ENVIRON["ADMIN_PASSWORD"]}
 

@@ -7,8 +7,6 @@ import pytest
 
 from app.headers import CONTENT_SECURITY_POLICY
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 FILES = {
     "/docs": "text/html; charset=utf-8",
     "/docs/": "text/html; charset=utf-8",

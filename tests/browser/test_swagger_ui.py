@@ -13,9 +13,6 @@ from tests.calling import MONITORS
 from tests.conftest import ENVIRON
 from tests.parts.browser import VIOLATION, watched_page
 
-# One worker runs all of them, with one Chromium and one web process.
-pytestmark = pytest.mark.xdist_group("browser")
-
 ADMIN = "admin@example.com"
 PASSWORD = ENVIRON["ADMIN_PASSWORD"]
 ELSEWHERE = "http://192.0.2.1/elsewhere.png"

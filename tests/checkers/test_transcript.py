@@ -119,6 +119,7 @@ def test_answers_to_a_challenge_are_not_shown() -> None:
             "capability_secured": script["capability"],
         },
         Security.TLS,
+        deadline=0.5,
     )
 
     lines = outcome.diagnostics["transcript"]
