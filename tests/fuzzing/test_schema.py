@@ -19,7 +19,7 @@ from tests.fuzzing.exceptions import CHECKS_OFF, NEVER_SUCCEED, NO_BOUNDARIES, N
 from tests.fuzzing.fuzzer import Fuzzer
 from tests.fuzzing.house import GLOBAL_ADMIN, KINDS, House, Kind
 
-REQUESTS = {"sqlite": 170, "postgresql": 70}
+REQUESTS = {"sqlite": 110, "postgresql": 50}
 """By each kind of caller, to all operations together. Shapes are the same on both, storage is not."""
 WIDER = 40
 PARTS = 4

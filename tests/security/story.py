@@ -147,8 +147,9 @@ class Play:
     def all(self) -> None:
         self.log_in()
         self.meet_others()
-        self.watch_mailboxes()
+        # First, because the newest is the one that is spoilt.
         self.watch_with_tokens()
+        self.watch_mailboxes()
         self.send_what_is_refused()
         self.spoil_a_config()
         until(self.is_all_checked, seconds=30)
@@ -254,7 +255,7 @@ class Play:
         place = {"customerId": self.customer_id, "hostname": HOST, "port": self.cast.mail.port}
         status, monitor = self.admin("POST", MONITORS, {**place, "name": "tokens", "config": config})
         assert status == 201, monitor
-        self.monitors.insert(0, monitor["publicId"])
+        self.monitors.append(monitor["publicId"])
 
     def body(self, secret: Secret, protocol: Protocol) -> dict[str, Any]:
         return {
