@@ -51,6 +51,8 @@ def _start(race: selectors.PollSelector, address: str, port: int, failures: list
         failures.append(errno.EAFNOSUPPORT)
         return
     sock.setblocking(False)
+    # Or the second half of a command waits for the acknowledgement of the first.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     result = sock.connect_ex((address, port))
     if result in (0, errno.EINPROGRESS):
         race.register(sock, selectors.EVENT_WRITE, (sock, address))

@@ -136,9 +136,6 @@ class GuardedTlsSocket:
         except ssl.SSLError as error:
             raise _as_check_error(error, self.limits) from None
 
-    def setsockopt(self, level: int, option: int, value: int) -> None:
-        self.carrier.setsockopt(level, option, value)
-
     def shutdown(self, how: int) -> None:
         self.carrier.shutdown(how)
 

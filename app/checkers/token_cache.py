@@ -121,8 +121,10 @@ def _without_frames(error: BaseException) -> CheckError:
 
 def _landed(flight: "Future[str]", limits: Limits) -> str | None:
     """What a fetch of somebody else's came to; None when it came to nothing that concerns us."""
+    # Outside, because our own time running out must not be taken for the other's.
+    seconds = limits.remaining()
     try:
-        return flight.result(limits.remaining())
+        return flight.result(seconds)
     except TimeoutError:
         failure = limits.expired()
         failure.waited_for = "for a token that another check was fetching"

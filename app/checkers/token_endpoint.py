@@ -6,7 +6,6 @@ lives on the time and the bytes of the check that needs the token.
 
 import json
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -102,8 +101,6 @@ def _post(url: TokenUrl, form: bytes, ca: str | None, attempt: Attempt) -> Answe
     visit = Attempt(endpoint, attempt.guard, attempt.limits)
     try:
         connection = connect(visit)
-        # The request goes out in two parts, and the second must not wait until the first is acknowledged.
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # For HTTP the end of the connection may be the end of the answer.
         connection.may_end = True
         exchange = _Exchange(url.hostname, url.port)

@@ -94,7 +94,7 @@ def _staleness(attempt: Attempt) -> str | None:
     limit, newest = attempt.target.max_message_age_minutes, attempt.newest_message_at
     if limit is None:
         return None
-    if not attempt.messages:
+    if attempt.messages == 0:
         return f"The mailbox has no message, and one was expected within {limit} minutes."
     if newest is None:
         return "The server does not say when the newest message arrived."

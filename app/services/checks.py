@@ -133,10 +133,8 @@ def _next_check(record: CheckRecord) -> dict[str, Any]:
     is_first = row.last_status.is_distinct_from(CheckStatus.ERROR)
     confirms_early = is_first & (row.next_check_at_ms > confirm_at)
     if outcome.code not in REFUSALS:
-        return {
-            "refusals": 0,
-            "next_check_at_ms": case((confirms_early, confirm_at), else_=row.next_check_at_ms),
-        }
+        # Who bans us after too many refusals stops answering: that is no reason to ask more often again.
+        return {"next_check_at_ms": case((confirms_early, confirm_at), else_=row.next_check_at_ms)}
     # Who changed or triggered the monitor meanwhile has planned it anew, and wants no back-off.
     is_untouched = row.next_check_at_ms == claim.planned_at_ms
     refusals = claim.refusals + 1

@@ -204,6 +204,17 @@ class TestOneAtATime:
         assert caught.value.code is ErrorCode.TIMEOUT
         assert caught.value.waited_for == "for a token that another check was fetching"
 
+    def test_whose_time_is_over_already_does_not_wait_at_all(self, ask: Ask, endpoint: Endpoint) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(ask)
+            assert endpoint.is_asked.wait(5)
+            late = pool.submit(ask, seconds=0)
+            failure = late.exception(5)
+            endpoint.gate.set()
+            assert first.result(5) == "token-1"
+        assert isinstance(failure, CheckError)
+        assert failure.code is ErrorCode.TIMEOUT
+
     def test_other_settings_do_not_wait(self, ask: Ask, cache: TokenCache, endpoint: Endpoint) -> None:
         with ThreadPoolExecutor(1) as pool:
             pool.submit(ask)

@@ -110,12 +110,19 @@ def test_no_distance_exceeds_fifteen_minutes_or_the_interval(make: Factory, inte
     assert distances[-1] > max(interval, BACK_OFF_MS / 60_000) - interval
 
 
-@pytest.mark.parametrize("end", [SUCCESS, WARNING, failure(ErrorCode.TIMEOUT)], ids=lambda end: end.status)
-def test_any_other_result_ends_it(life: Life, end: CheckOutcome) -> None:
+@pytest.mark.parametrize("end", [SUCCESS, WARNING], ids=lambda end: end.status)
+def test_a_check_that_works_ends_it(life: Life, end: CheckOutcome) -> None:
     life.meet(SUCCESS, *[REFUSED] * 6)
 
     assert life.meet(end)[-1] == 1
     assert life.row.refusals == 0
+
+
+def test_another_failure_neither_ends_nor_prolongs_it(life: Life) -> None:
+    life.meet(SUCCESS, *[REFUSED] * 6)
+
+    assert life.meet(failure(ErrorCode.CONNECTION_REFUSED))[-1] == 1
+    assert life.meet(REFUSED)[-1] == 15
 
 
 def test_other_failures_do_not_back_off(life: Life) -> None:
