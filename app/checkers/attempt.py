@@ -70,6 +70,7 @@ class Attempt:
             self.timings[self.phase] = self.timings.get(self.phase, 0.0) + now - self._entered_at
         self.phase = phase
         self.transcript.is_login = phase is Phase.LOGIN
+        self.clean.is_login_sent |= phase is Phase.LOGIN
         self._entered_at = now
 
     def decide(self) -> None:

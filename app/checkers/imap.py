@@ -142,10 +142,13 @@ class ImapSession(imaplib.IMAP4):
         self._attempt.is_mailbox_open = True
         if answers[-1] is not None:
             self._attempt.messages = message_count(answers[-1])
-        if self._attempt.target.max_message_age_minutes is not None:
-            self._attempt.newest_message_at = self._newest_message_at(age_limit(self._attempt.target))
+
+    def look_around(self) -> None:
+        target = self._attempt.target
+        if target.max_message_age_minutes is not None:
+            self._attempt.newest_message_at = self._newest_message_at(age_limit(target))
         if "QUOTA" in self.capabilities:
-            _, quotas = self._ask(lambda: self.getquotaroot(_folder(name))) or (None, [])
+            _, quotas = self._ask(lambda: self.getquotaroot(_folder(target.mailbox))) or (None, [])
             self._attempt.quota = quota_in(quotas)
 
     def say_goodbye(self) -> None:

@@ -88,6 +88,8 @@ class Pop3Session(poplib.POP3):
         with self._refusals("to open the mailbox", ErrorCode.MAILBOX_UNAVAILABLE):
             self._attempt.messages = message_count(self.stat()[0])
         self._attempt.is_mailbox_open = True
+
+    def look_around(self) -> None:
         if self._attempt.target.max_message_age_minutes is not None:
             self._attempt.newest_message_at = self._newest_message_at()
 

@@ -12,6 +12,7 @@ from app.checkers.sockets import Connection
 from app.domain.enums import ErrorCode, Phase, Security
 
 LOGOUT_SECONDS = 1.0
+LOOK_AROUND_SECONDS = 3.0
 
 DIALOGUE_INTACT = frozenset(
     {
@@ -40,6 +41,9 @@ class Session(BearerSession, Protocol):
 
     def open_mailbox(self) -> None:
         """Read-only."""
+
+    def look_around(self) -> None:
+        """What else is recorded of an open mailbox. Anything may be raised: the verdict stands."""
 
     def say_goodbye(self) -> None: ...
 
@@ -72,6 +76,18 @@ def _climb_session(session: Session, attempt: Attempt) -> None:
             session.sign_in(target.user, target.password or "")
     attempt.enter(Phase.MAILBOX)
     session.open_mailbox()
+    _look_around(session, attempt)
+
+
+def _look_around(session: Session, attempt: Attempt) -> None:
+    """Within three seconds and within the deadline. Who can open the mailbox has what the check is about.
+
+    Otherwise a slow quota, or one message with endless headers, would be an outage.
+    """
+    attempt.decide()
+    attempt.limits.tighten(LOOK_AROUND_SECONDS)
+    with suppress(Exception):
+        session.look_around()
 
 
 def _leave(session: Session, attempt: Attempt) -> None:

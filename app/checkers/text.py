@@ -29,6 +29,8 @@ class Cleaner:
         self._folded: set[str] = set()
         self._traces: set[str] = set()
         self._user = target.user or ""
+        self.is_login_sent = False
+        """From then on a server may quote half of what it was sent."""
         self.learn(*filter(None, [target.password]), *(target.oauth.secrets if target.oauth else ()))
 
     def learn(self, *secrets: str) -> None:
@@ -44,7 +46,7 @@ class Cleaner:
         """`is_part`: the text was cut out of a longer one, so either end may be in the midst of a secret."""
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
         text = self._masked(text)
-        if is_part:
+        if is_part or self.is_login_sent:
             text = self._without_ends(text)
         text = _UNPRINTABLE.sub("\ufffd", text.strip())
         return text if len(text) <= max_length else text[: max_length - 1] + CUT
