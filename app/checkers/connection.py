@@ -4,10 +4,12 @@ from app.checkers.attempt import Attempt
 from app.checkers.dial import dial
 from app.checkers.failure import CheckError
 from app.checkers.guard import is_permitted
-from app.checkers.resolve import resolve
+from app.checkers.resolve import interleave, resolve
 from app.checkers.sockets import Connection
 from app.checkers.tls import secure
 from app.domain.enums import ErrorCode, Phase, Security
+
+MAX_DIALLED = 8
 
 
 def connect(attempt: Attempt) -> Connection:
@@ -25,7 +27,10 @@ def connect(attempt: Attempt) -> Connection:
 
 
 def _permitted(attempt: Attempt) -> list[str]:
-    """The addresses of the target that may be dialled: what is judged here is what is dialled."""
+    """Addresses of the target that may be dialled, so many at most: what is judged here is what is dialled.
+
+    Chosen behind the guard, or a family that is forbidden here takes up the places of the other one.
+    """
     hostname = attempt.target.hostname
     permitted = [
         address for address in resolve(hostname, attempt.limits) if is_permitted(address, attempt.guard)
@@ -35,4 +40,4 @@ def _permitted(attempt: Attempt) -> list[str]:
             ErrorCode.TARGET_FORBIDDEN,
             f"{hostname} leads to addresses that may not be checked (internal, reserved or denied).",
         )
-    return permitted
+    return interleave(permitted)[:MAX_DIALLED]

@@ -9,8 +9,10 @@ import socket
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from concurrent.futures import Future
 from ipaddress import ip_address
+from itertools import chain, zip_longest
 
 from app.checkers.failure import CheckError
 from app.checkers.limits import Limits
@@ -25,7 +27,8 @@ HANGING_SECONDS = 1.0
 """A lookup this short does not hang, even if it was begun too late for the check that waited for it."""
 SECOND_CHANCE_SECONDS = 300.0
 """Then a name that hung is taken for sound again, lest others that hang keep it from proving that it is."""
-MAX_ADDRESSES = 8
+MAX_ADDRESSES = 128
+"""A name may have thousands, and each one is judged."""
 THREAD_NAME = "name-lookup"
 
 
@@ -174,7 +177,7 @@ _RESOLVER = Resolver()
 
 
 def resolve(hostname: str, limits: Limits) -> list[str]:
-    """Numeric addresses of a host name; an IP literal is its own. Raises CheckError."""
+    """Numeric addresses of a host name, families in turn; an IP literal is its own. Raises CheckError."""
     literal = _literal(hostname)
     if literal is not None:
         return [literal]
@@ -188,7 +191,15 @@ def resolve(hostname: str, limits: Limits) -> list[str]:
         ) from None
     if not addresses:
         raise CheckError(ErrorCode.DNS_FAILURE, f"The name {hostname} has no address.")
-    return addresses[:MAX_ADDRESSES]
+    return interleave(addresses)[:MAX_ADDRESSES]
+
+
+def interleave(addresses: Iterable[str]) -> list[str]:
+    """IPv6 and IPv4 in turn, beginning with the first one's family (RFC 8305, 4): either may lead nowhere."""
+    families: dict[bool, list[str]] = {}
+    for address in addresses:
+        families.setdefault(":" in address, []).append(address)
+    return [address for address in chain(*zip_longest(*families.values())) if address is not None]
 
 
 def _literal(hostname: str) -> str | None:

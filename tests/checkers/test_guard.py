@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from ipaddress import ip_network
+from typing import NoReturn
 
 import pytest
 
 from app import checkers
-from app.checkers import resolve
+from app.checkers import connection, resolve
+from app.checkers.failure import CheckError
 from app.checkers.guard import is_permitted
 from app.domain.enums import CheckStatus, ErrorCode, Phase
 from app.domain.target import TargetGuard
@@ -146,6 +148,31 @@ def test_only_the_permitted_addresses_of_a_name_are_dialled(monkeypatch: pytest.
         outcome = checkers.run(target, 5, guard("127.0.0.1/32"))
     assert outcome.status is CheckStatus.SUCCESS
     assert outcome.diagnostics["address"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("forbidden", ["fd00::%x", "10.0.0.%d"])
+def test_forbidden_addresses_do_not_take_the_places_of_permitted_ones(
+    monkeypatch: pytest.MonkeyPatch, forbidden: str
+) -> None:
+    monkeypatch.setattr(resolve, "lookup", lambda _: [*(forbidden % n for n in range(20)), "127.0.0.1"])
+    with FakeServer(IMAP) as server:
+        target = target_at(server.port, hostname="crowded.example", user=None)
+        outcome = checkers.run(target, 5, guard("127.0.0.1/32"))
+    assert outcome.diagnostics["address"] == "127.0.0.1"
+
+
+def test_few_addresses_are_dialled_and_both_families_are_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    dialled: list[str] = []
+
+    def dial(addresses: list[str], *_: object) -> NoReturn:
+        dialled.extend(addresses)
+        raise CheckError(ErrorCode.CONNECTION_FAILED, "noted")
+
+    monkeypatch.setattr(connection, "dial", dial)
+    found = [f"2606:4700::{number:x}" for number in range(20)]
+    monkeypatch.setattr(resolve, "lookup", lambda _: [*found, "fd00::1", "1.1.1.1", "10.0.0.1", "8.8.8.8"])
+    checkers.run(target_at(1, hostname="both.example"), 5)
+    assert dialled == [found[0], "1.1.1.1", found[1], "8.8.8.8", *found[2:6]]
 
 
 def test_name_is_resolved_once_so_that_it_cannot_change_its_mind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,9 +124,28 @@ def test_address_literal_needs_no_lookup(monkeypatch: pytest.MonkeyPatch, litera
     assert resolve.resolve(literal, Limits(5)) == [literal]
 
 
-def test_no_more_addresses_are_tried_than_make_sense(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolve, "lookup", lambda _: [f"192.0.2.{n}" for n in range(100)])
-    assert len(resolve.resolve("many.example", Limits(5))) == resolve.MAX_ADDRESSES
+@pytest.mark.parametrize(
+    ("found", "order"),
+    [
+        ("a:1 a:2 a:3 4.1 4.2", "a:1 4.1 a:2 4.2 a:3"),
+        ("4.1 a:1 a:2 a:3", "4.1 a:1 a:2 a:3"),
+        ("4.2 4.1", "4.2 4.1"),
+        ("a:2 4.2 a:1 4.1", "a:2 4.2 a:1 4.1"),
+        ("", ""),
+    ],
+)
+def test_families_take_turns_and_the_first_stays_first(found: str, order: str) -> None:
+    assert resolve.interleave(found.split()) == order.split()
+
+
+def test_one_family_of_a_name_with_many_addresses_does_not_crowd_out_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = [f"2001:db8::{number:x}" for number in range(1000)]
+    monkeypatch.setattr(resolve, "lookup", lambda _: [*many, "192.0.2.1"])
+    found = resolve.resolve("many.example", Limits(5))
+    assert found[:3] == [many[0], "192.0.2.1", many[1]]
+    assert len(found) == resolve.MAX_ADDRESSES
 
 
 def test_lookup_under_way_is_shared(slow: SlowLookup) -> None:
