@@ -27,15 +27,17 @@ def next_slot_ms(now_ms: int, interval_ms: int, offset_ms: int) -> int:
     return now_ms + interval_ms - (now_ms - offset_ms) % interval_ms
 
 
-def put_off_ms(refusals: int, interval_ms: int) -> int:
-    """How much later than planned the check comes after so many refusals in a row (design.md, section 4).
+def next_after_refusal_ms(checked_at_ms: int, planned_at_ms: int, refusals: int, interval_ms: int) -> int:
+    """When the check comes that is planned next, after so many refusals in a row (design.md, section 4).
 
-    From the second on the distance doubles, up to 15 minutes or the interval. Whole intervals, so that a
-    monitor stays on its slots.
+    From the second on the distance doubles, up to 15 minutes or the interval. Counted from the check that
+    was refused, because 15 minutes need not be a whole number of intervals; slots come back with the next
+    claim.
     """
     # The exponent is bounded, because a mailbox may refuse us for years.
-    distance = interval_ms << min(max(refusals - 1, 0), 30)
-    return (min(distance, max(interval_ms, BACK_OFF_MS)) - interval_ms) // interval_ms * interval_ms
+    doubled = interval_ms << min(max(refusals - 1, 0), 30)
+    distance = min(doubled, max(interval_ms, BACK_OFF_MS))
+    return checked_at_ms + distance if distance > interval_ms else planned_at_ms
 
 
 def overdue_after_ms(timeout_ms: int) -> int:

@@ -12,7 +12,7 @@ from app.clock import to_ms
 from app.crypto import DecryptionError
 from app.domain.enums import CheckStatus, ErrorCode
 from app.domain.outcome import CheckOutcome
-from app.domain.schedule import CONFIRM_AFTER_MS, put_off_ms
+from app.domain.schedule import CONFIRM_AFTER_MS, next_after_refusal_ms
 from app.domain.target import CheckTarget, TargetGuard, target_from_config
 from app.extensions import db
 from app.models import CheckResult, Monitor, MonitorSchedule
@@ -129,7 +129,8 @@ def _next_check(record: CheckRecord) -> dict[str, Any]:
     outcome, claim, row = record.outcome, record.claim, MonitorSchedule
     if outcome.status is not CheckStatus.ERROR:
         return {"refusals": 0}
-    confirm_at = to_ms(record.checked_at) + outcome.duration_ms + CONFIRM_AFTER_MS
+    checked_at = to_ms(record.checked_at)
+    confirm_at = checked_at + outcome.duration_ms + CONFIRM_AFTER_MS
     is_first = row.last_status.is_distinct_from(CheckStatus.ERROR)
     confirms_early = is_first & (row.next_check_at_ms > confirm_at)
     if outcome.code not in REFUSALS:
@@ -138,7 +139,7 @@ def _next_check(record: CheckRecord) -> dict[str, Any]:
     # Who changed or triggered the monitor meanwhile has planned it anew, and wants no back-off.
     is_untouched = row.next_check_at_ms == claim.planned_at_ms
     refusals = claim.refusals + 1
-    put_off_to = claim.planned_at_ms + put_off_ms(refusals, claim.interval_ms)
+    put_off_to = next_after_refusal_ms(checked_at, claim.planned_at_ms, refusals, claim.interval_ms)
     return {
         "refusals": case((is_untouched, refusals), else_=0),
         "next_check_at_ms": case(

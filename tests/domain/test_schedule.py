@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from app.domain.enums import CheckStatus, Health
 from app.domain.health import health_of
 from app.domain.json_value import canonical, is_same
-from app.domain.schedule import next_slot_ms, overdue_after_ms, stable_offset_ms
+from app.domain.schedule import (
+    BACK_OFF_MS,
+    next_after_refusal_ms,
+    next_slot_ms,
+    overdue_after_ms,
+    stable_offset_ms,
+)
 
 INTERVALS = st.integers(30_000, 86_400_000)
 INSTANTS = st.integers(1_500_000_000_000, 4_000_000_000_000)
@@ -43,6 +49,17 @@ def test_a_check_that_starts_late_does_not_move_the_slots(
     planned = next_slot_ms(now, interval, offset)
 
     assert next_slot_ms(planned + late, interval, offset) == planned + interval
+
+
+@given(INSTANTS, INTERVALS, st.integers(1, 10_000), st.data())
+def test_after_a_refusal_the_check_is_never_earlier_than_planned_nor_later_than_the_cap(
+    checked: int, interval: int, refusals: int, data: st.DataObject
+) -> None:
+    planned = checked + data.draw(st.integers(0, interval))
+    following = next_after_refusal_ms(checked, planned, refusals, interval)
+
+    assert planned <= following <= checked + max(interval, BACK_OFF_MS)
+    assert following <= next_after_refusal_ms(checked, planned, refusals + 1, interval)
 
 
 def test_a_monitor_is_overdue_a_minute_after_its_timeout() -> None:
