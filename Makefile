@@ -6,10 +6,11 @@ STAMP := $(VENV)/.installed
 FLASK := $(BIN)/flask --app wsgi
 # Much of a test is waiting, for silent servers and for processes to start.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+BENCHES ?= check_cost
 PATHS := app bench migrations tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak fault-report lint types imports check migration
+.PHONY: help install run test soak fault-report bench lint types imports check migration
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ soak: install ## 20,000 checks over all faulty servers: nothing may stay behind
 
 fault-report: install ## Show the faults to other monitors too, and write docs/fault-report.md
 	@$(BIN)/python -m bench.faults.report $(ARGS)
+
+bench: install ## Measure, and write bench/results; BENCHES=check_cost ARGS="--rounds 3" for some
+	@for bench in $(BENCHES); do $(BIN)/python -m bench.$$bench $(ARGS) || exit; done
 
 lint: install ## Check style and formatting
 	$(BIN)/ruff check $(PATHS)

@@ -98,8 +98,15 @@ class Blackbox:
 
 @contextmanager
 def blackbox(folder: Path, authority: Path) -> Iterator[Blackbox]:
+    with exporter(folder, _modules(str(authority))) as (_, port):
+        yield Blackbox(port)
+
+
+@contextmanager
+def exporter(folder: Path, modules: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    """A running blackbox_exporter with these modules: its process, and the port it listens on."""
     config = folder / "blackbox.json"
-    config.write_text(json.dumps({"modules": _modules(str(authority))}))
+    config.write_text(json.dumps({"modules": modules}))
     command = [BLACKBOX, f"--config.file={config}", f"--web.listen-address={HOST}:0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         log = process.stderr or ()
@@ -108,7 +115,7 @@ def blackbox(folder: Path, authority: Path) -> Iterator[Blackbox]:
         try:
             port = _port_in(log)
             drain.start()
-            yield Blackbox(port)
+            yield process.pid, port
         finally:
             process.terminate()
             if drain.is_alive():
