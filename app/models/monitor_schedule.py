@@ -52,6 +52,7 @@ class MonitorSchedule(Base):
     last_error_code: Mapped[str | None] = mapped_column(String(64))
     last_error_message: Mapped[str | None] = mapped_column(Text)
     refusals: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    """How many results in a row were refused logins or "later": from the second on, checks back off."""
+    """How many results in a row were refused logins or "later": from the second on, checks back off, and
+    those of all monitors of the mailbox count."""
 
     location: Mapped[Location] = relationship(lazy="joined")

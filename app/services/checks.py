@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, func, select, update
+from sqlalchemy.orm import aliased
 
 from app import checkers
 from app.clock import to_ms
@@ -138,7 +139,7 @@ def _next_check(record: CheckRecord) -> dict[str, Any]:
         return {"next_check_at_ms": case((confirms_early, confirm_at), else_=row.next_check_at_ms)}
     # Who changed or triggered the monitor meanwhile has planned it anew, and wants no back-off.
     is_untouched = row.next_check_at_ms == claim.planned_at_ms
-    refusals = claim.refusals + 1
+    refusals = _refusals(claim)
     put_off_to = next_after_refusal_ms(checked_at, claim.planned_at_ms, refusals, claim.interval_ms)
     return {
         "refusals": case((is_untouched, refusals), else_=0),
@@ -146,3 +147,18 @@ def _next_check(record: CheckRecord) -> dict[str, Any]:
             (confirms_early, confirm_at), (is_untouched, put_off_to), else_=row.next_check_at_ms
         ),
     }
+
+
+def _refusals(claim: ClaimedCheck) -> int:
+    """How many in a row it makes with this one.
+
+    From the second one of a monitor on, those count that others have met at the mailbox: all of them use
+    up the patience of one account. Only read, because a lock on the rows of other monitors could meet
+    another writer head on.
+    """
+    if not claim.refusals:
+        return 1
+    row, other = MonitorSchedule, aliased(MonitorSchedule)
+    mailbox_key = select(row.mailbox_key).where(row.id == claim.schedule_id).scalar_subquery()
+    most = db.session.scalar(select(func.max(other.refusals)).where(other.mailbox_key == mailbox_key))
+    return (most or 0) + 1

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.clock import from_ms, to_ms, utcnow
 from app.domain.enums import CheckStatus, ErrorCode, MonitorStatus
 from app.domain.outcome import CheckOutcome
-from app.domain.schedule import BACK_OFF_MS
+from app.domain.schedule import BACK_OFF_MS, CONFIRM_AFTER_MS
 from app.extensions import db
 from app.models import Location, Monitor, MonitorSchedule, Organization, User
 from app.services import checks, claims, schedules
@@ -42,8 +42,9 @@ class Life:
 
     @property
     def row(self) -> MonitorSchedule:
-        rows = select(MonitorSchedule).execution_options(populate_existing=True)
-        return db.session.scalars(rows).one()
+        """The one that is due first, where there are more."""
+        rows = select(MonitorSchedule).order_by(MonitorSchedule.next_check_at_ms, MonitorSchedule.id)
+        return next(iter(db.session.scalars(rows.execution_options(populate_existing=True))))
 
     def take(self) -> claims.ClaimedCheck:
         """Wait until the check is due, and claim it."""
@@ -135,6 +136,68 @@ def test_another_failure_neither_ends_nor_prolongs_it(life: Life) -> None:
 
     assert life.meet(failure(ErrorCode.CONNECTION_REFUSED))[-1] <= 1
     assert life.meet(REFUSED)[-1] == 15
+
+
+class TestSharedMailbox:
+    """Five monitors of different customers watch one mailbox, each every minute."""
+
+    @pytest.fixture
+    def rows(self, make: Factory) -> dict[int, MonitorSchedule]:
+        make.location()
+        made = [make.monitor(check_interval=1, mailbox_key="k" * 32).schedules[0] for _ in range(5)]
+        return {row.id: row for row in made}
+
+    @pytest.fixture
+    def life(self, rows: dict[int, MonitorSchedule]) -> Life:
+        return Life(db.session.scalars(select(Location)).one())
+
+    def test_its_refusals_are_counted_together(self, life: Life, rows: dict[int, MonitorSchedule]) -> None:
+        life.meet(*[REFUSED] * 15)
+
+        db.session.expire_all()
+        assert sorted(row.refusals for row in rows.values()) == [7, 8, 9, 10, 11]
+        for row in rows.values():
+            assert (row.next_check_at_ms or 0) - to_ms(row.last_checked_at or START) == BACK_OFF_MS
+
+    def test_whose_login_works_is_not_held_up_by_the_others(
+        self, life: Life, rows: dict[int, MonitorSchedule]
+    ) -> None:
+        life.meet(*[REFUSED] * 15)
+        healthy = life.row.id
+
+        life.meet(SUCCESS)
+
+        row = rows[healthy]
+        db.session.refresh(row)
+        assert row.refusals == 0
+        assert (row.next_check_at_ms or 0) <= life.checked[-1] + 60_000
+
+    def test_the_first_refusal_of_each_is_confirmed(
+        self, life: Life, rows: dict[int, MonitorSchedule]
+    ) -> None:
+        life.meet(*[REFUSED] * 15)
+        other = life.row.id
+        life.meet(SUCCESS)
+        assert life.row.id == other
+
+        life.meet(REFUSED)
+
+        row = rows[other]
+        db.session.refresh(row)
+        assert row.refusals == 1
+        assert (row.next_check_at_ms or 0) <= to_ms(life.now) + CONFIRM_AFTER_MS
+
+    def test_the_second_puts_it_where_the_mailbox_is(
+        self, life: Life, rows: dict[int, MonitorSchedule]
+    ) -> None:
+        life.meet(*[REFUSED] * 15)
+        other = life.row.id
+        life.meet(SUCCESS, REFUSED, REFUSED)
+
+        row = rows[other]
+        db.session.refresh(row)
+        assert row.refusals == 12
+        assert row.next_check_at_ms == life.checked[-1] + BACK_OFF_MS
 
 
 def test_other_failures_do_not_back_off(life: Life) -> None:
