@@ -5,6 +5,7 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from app.models import Base
+from app.services import partitions
 
 LOCK_KEY = 7_455_273
 """Any number will do, as long as every process that migrates takes the same."""
@@ -54,8 +55,13 @@ def _migrate(connection: Connection) -> None:
         target_metadata=Base.metadata,
         compare_type=True,
         render_as_batch=True,
+        include_object=_is_comparable,
     )
     context.run_migrations()
+
+
+def _is_comparable(_object: object, name: str | None, kind: str, *_: object) -> bool:
+    return kind != "table" or not partitions.is_partitioned(name)
 
 
 if context.is_offline_mode():

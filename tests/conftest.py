@@ -173,7 +173,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_elsewhere(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("only_on")
-    return marker is not None and item.callspec.params["database_url"] != marker.args[0]
+    return marker is not None and marker.args[0] not in item.callspec.params.values()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

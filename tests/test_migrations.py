@@ -14,15 +14,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import Engine, MetaData, Table, create_engine, inspect, make_url, text
+from sqlalchemy import Engine, MetaData, Table, create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
 from app import create_app
 from app.config import ROOT
 from app.domain.enums import Language
 from app.extensions import db
-from app.models import Base, Customer, Monitor, Organization, User, UserCustomer
-from app.services import migrations
+from app.models import Base, CheckResult, Customer, Monitor, Organization, User, UserCustomer
+from app.services import migrations, partitions
+from app.services.partitions import is_partitioned
 from tests.conftest import DATABASES, ENVIRON, new_database
 from tests.factories import Factory
 
@@ -106,7 +107,8 @@ def test_alembic_finds_nothing_to_migrate(empty_app: Flask) -> None:
     upgrade()
 
     with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_object": lambda _, name, *__: not is_partitioned(name)}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
 
@@ -119,6 +121,10 @@ def _columns(found: Any, table: str) -> dict[str, Any]:
 
 def _checks(found: Any, table: str) -> dict[str, str]:
     return {check["name"]: "".join(check["sqltext"].split()) for check in found.get_check_constraints(table)}
+
+
+def is_comparable(table: str) -> bool:
+    return table != "alembic_version" and not is_partitioned(table)
 
 
 def schema_of(engine: Engine) -> dict[str, Any]:
@@ -134,8 +140,7 @@ def schema_of(engine: Engine) -> dict[str, Any]:
             "checks": _checks(found, table),
             "options": {key: str(value) for key, value in found.get_table_options(table).items()},
         }
-        for table in found.get_table_names()
-        if table != "alembic_version"
+        for table in filter(is_comparable, found.get_table_names())
     }
 
 
@@ -150,7 +155,7 @@ def test_migrated_tables_are_those_of_the_models_in_every_detail(empty_app: Flas
     upgrade()
 
     migrated, modelled = schema_of(db.engine), schema_of(by_models)
-    assert migrated.keys() == modelled.keys() == Base.metadata.tables.keys()
+    assert migrated.keys() == modelled.keys() == set(filter(is_comparable, Base.metadata.tables))
     for table, described in modelled.items():
         assert migrated[table] == described
 
@@ -212,6 +217,26 @@ def test_what_the_first_version_stored_is_kept(empty_app: Flask) -> None:
     assert (monitor.name, monitor.customer.name) == ("Monitor", "Customer")
     kept = db.session.get_one(User, 9)
     assert (kept.password_hash, kept.customer_ids) == ("hash", [8])
+
+
+@pytest.mark.only_on("postgresql")
+def test_results_are_kept_where_they_are_parted_and_joined_again(empty_app: Flask) -> None:
+    upgrade()
+    make = Factory()
+    monitor, location = make.monitor(), make.location()
+    days = [datetime(2026, 3, day, 23, 59, tzinfo=UTC) for day in (1, 2)]
+    kept = sorted(make.result(monitor, location, checked_at=day).public_id for day in days)
+    db.session.remove()
+
+    downgrade()
+    assert sorted(db.session.scalars(text("SELECT public_id FROM check_results"))) == kept
+    db.session.remove()
+    upgrade()
+    partitions.make_days(days[1])
+
+    assert sorted(db.session.scalars(select(CheckResult.public_id))) == kept
+    assert db.session.scalar(text("SELECT count(*) FROM check_results_20260301")) == 1
+    assert make.result(monitor, location).id > 2
 
 
 def test_all_migrations_can_be_taken_back(empty_app: Flask) -> None:

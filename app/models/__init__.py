@@ -4,6 +4,7 @@ from app.models.api_token import ApiToken
 from app.models.audit_entry import AuditEntry
 from app.models.base import Base
 from app.models.check_result import CheckResult
+from app.models.check_rollup import CheckRollup
 from app.models.customer import Customer
 from app.models.location import Location
 from app.models.monitor import Monitor
@@ -17,6 +18,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "CheckResult",
+    "CheckRollup",
     "Customer",
     "Location",
     "Monitor",

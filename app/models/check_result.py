@@ -12,7 +12,12 @@ from app.models.location import Location
 
 
 class CheckResult(Identified, Base):
-    """`public_id` is the lease token of the claim, so that one claim cannot leave two results."""
+    """`public_id` is the lease token of the claim, so that one claim cannot leave two results.
+
+    On PostgreSQL the table is partitioned by the day of `checked_at` (services/partitions.py), which has to
+    be part of every key: the primary key is (monitor_id, checked_at, id) there, in the place of the index,
+    and the unique one (public_id, checked_at).
+    """
 
     __tablename__ = "check_results"
     __table_args__ = (Index(None, "monitor_id", "checked_at", "id"),)

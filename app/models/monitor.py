@@ -36,6 +36,8 @@ class Monitor(Identified, Dated, Base):
     notification_phone_number: Mapped[str | None] = mapped_column(String(32))
     mailbox_key: Mapped[str] = mapped_column(String(32))
     """A keyed hash of host name, port and user: monitors that share it take turns."""
+    server: Mapped[str] = mapped_column(String(260), server_default="")
+    """Host name and port as they are dialled: so many checks at once go to one server, and no more."""
     config_encrypted: Mapped[str] = mapped_column(Text)
     """The whole `imapPopConfig` as JSON, encrypted for this row (app/crypto.py)."""
 

@@ -7,7 +7,18 @@ PostgreSQL, can claim rows and compute their next time.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.domain.enums import CheckStatus
@@ -26,6 +37,7 @@ class MonitorSchedule(Base):
         Index(
             None,
             "location_id",
+            "is_slow",
             "next_check_at_ms",
             postgresql_where=IS_SCHEDULED,
             sqlite_where=IS_SCHEDULED,
@@ -37,12 +49,19 @@ class MonitorSchedule(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     monitor_id: Mapped[int] = mapped_column(ForeignKey("monitors.id", ondelete="CASCADE"))
     location_id: Mapped[int] = mapped_column(ForeignKey("locations.id"))
+    organization_id: Mapped[int] = mapped_column(BigId, server_default="0")
+    """The monitor's. Here, so that a claim can be fair without looking at monitors."""
     mailbox_key: Mapped[str] = mapped_column(String(32))
+    server: Mapped[str] = mapped_column(String(260), server_default="")
     interval_ms: Mapped[int] = mapped_column(BigInteger)
     offset_ms: Mapped[int] = mapped_column(BigInteger)
     timeout_ms: Mapped[int] = mapped_column(BigInteger)
     next_check_at_ms: Mapped[int | None] = mapped_column(BigInteger)
     """None: not to be checked here (disabled, or this country is not allowed)."""
+    due_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    """What `next_check_at_ms` was when the last check was claimed: how late it began."""
+    is_slow: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """The last check timed out: the next ones wait among their like, where they hold up nobody else."""
     lease_until_ms: Mapped[int | None] = mapped_column(BigInteger)
     lease_token: Mapped[UUID | None] = mapped_column(Uuid)
     """Who holds the check in flight; a result is written only where it still matches."""

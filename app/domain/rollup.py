@@ -1,0 +1,28 @@
+"""Into what checks are summed up: hours and days in UTC, and a histogram of how long they took."""
+
+from bisect import bisect_left
+from datetime import datetime
+from enum import StrEnum
+
+BUCKETS_MS = (
+    10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750,
+    1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 20_000, 60_000,
+)  # fmt: skip
+"""The longest duration that each bucket of the histogram counts; one more counts what took longer."""
+
+
+class Period(StrEnum):
+    """How much time one roll-up sums up."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+    def start_of(self, instant: datetime) -> datetime:
+        """When the period began that holds this instant (aware UTC)."""
+        hour = instant.replace(minute=0, second=0, microsecond=0)
+        return hour if self is Period.HOUR else hour.replace(hour=0)
+
+
+def bucket_of(duration_ms: int) -> int:
+    """The number of the histogram's bucket, from 0 to `len(BUCKETS_MS)`."""
+    return bisect_left(BUCKETS_MS, duration_ms)
