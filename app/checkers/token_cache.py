@@ -19,6 +19,8 @@ from app.domain.enums import ErrorCode
 from app.domain.oauth import OAuthSettings
 
 MAX_ENTRIES = 10_000
+ENDPOINTS_WORD = frozenset({ErrorCode.OAUTH_FAILED, ErrorCode.TEMPORARILY_UNAVAILABLE})
+"""Failures that are those of all who wait for the fetch; others concern the check alone that fetched."""
 MARGIN_SECONDS, MARGIN_SHARE = 60.0, 0.1
 """A token counts as over this long before its end, or this part of its life, whichever is shorter."""
 
@@ -130,6 +132,6 @@ def _landed(flight: "Future[str]", limits: Limits) -> str | None:
         failure.waited_for = "for a token that another check was fetching"
         raise failure from None
     except CheckError as failure:
-        if failure.code is not ErrorCode.OAUTH_FAILED:
+        if failure.code not in ENDPOINTS_WORD:
             return None
         raise CheckError(failure.code, failure.message) from None

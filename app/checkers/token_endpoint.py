@@ -21,6 +21,7 @@ from app.domain.target import CheckTarget, TlsPolicy
 
 MAX_BODY = 64 * 1024
 MAX_TOKEN = 16 * 1024
+NO_HTTP = "it did not answer in proper HTTP."
 DEFAULT_LIFETIME = 300.0
 """Seconds, where the endpoint does not say: short, because nothing but a refusal would tell us its end."""
 MAX_LIFETIME = 24 * 3600.0
@@ -31,7 +32,7 @@ HEADERS = {
     "User-Agent": "pillarbox",
 }
 OURS = frozenset({ErrorCode.TIMEOUT, ErrorCode.TARGET_FORBIDDEN, ErrorCode.INTERNAL_ERROR})
-"""What stays the verdict that it is; all else that goes wrong here is `oauth_failed`."""
+"""What stays the verdict that it is; all else that goes wrong on the way is `oauth_failed`."""
 
 # Narrower than VSCHAR of RFC 6749: nothing that SASL or HTTP could take for the end of it.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -65,16 +66,23 @@ class _Exchange(HTTPConnection):
 def request_token(settings: OAuthSettings, refresh_token: str | None, attempt: Attempt) -> Grant:
     """Get a token within the limits of the attempt. Raises CheckError.
 
-    `refresh_token` is the one to use now. The attempt's evidence stays that of the mail server.
+    `refresh_token` is the one to use now. The attempt's evidence stays that of the mail server, but for
+    two notes in its transcript.
     """
     url = _split(settings)
+    note = attempt.transcript.note
+    note(f"POST {_shown(url)}")
     try:
         status, body = _post(url, _form(settings, refresh_token), settings.ca, attempt)
     except CheckError as failure:
+        note(failure.message)
         raise _at_endpoint(failure, url) from None
     except (HTTPException, ValueError):
-        raise _failed(url, "it did not answer in proper HTTP.") from None
-    return _grant(url, status, _parsed(body), attempt)
+        note(NO_HTTP)
+        raise _failed(url, NO_HTTP) from None
+    answer = _parsed(body)
+    note(f"{status} {_words(answer, attempt)}".rstrip())
+    return _grant(url, status, answer, attempt)
 
 
 def _split(settings: OAuthSettings) -> TokenUrl:
@@ -82,6 +90,13 @@ def _split(settings: OAuthSettings) -> TokenUrl:
         return split_token_url(settings.token_url)
     except TokenUrlError as error:
         raise CheckError(ErrorCode.OAUTH_FAILED, f"The token endpoint's URL {error}.") from None
+
+
+def _shown(url: TokenUrl) -> str:
+    """Without the query, which may carry keys."""
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    port = "" if url.port == HTTPS_PORT else f":{url.port}"
+    return f"https://{host}{port}{url.path.partition('?')[0]}"
 
 
 def _form(settings: OAuthSettings, refresh_token: str | None) -> bytes:
@@ -119,8 +134,8 @@ def _at_endpoint(failure: CheckError, url: TokenUrl) -> CheckError:
     return failure
 
 
-def _failed(url: TokenUrl, why: str, kind: type[CheckError] = CheckError) -> CheckError:
-    return kind(ErrorCode.OAUTH_FAILED, f"No token from {url.hostname}: {why}")
+def _failed(url: TokenUrl, why: str, code: ErrorCode = ErrorCode.OAUTH_FAILED) -> CheckError:
+    return CheckError(code, f"No token from {url.hostname}: {why}")
 
 
 def _parsed(body: bytes) -> Mapping[str, Any] | None:
@@ -136,8 +151,7 @@ def _parsed(body: bytes) -> Mapping[str, Any] | None:
 
 def _grant(url: TokenUrl, status: int, answer: Mapping[str, Any] | None, attempt: Attempt) -> Grant:
     if status != 200 or answer is None or answer.get("error"):
-        kind = InvalidGrantError if answer and answer.get("error") == "invalid_grant" else CheckError
-        raise _failed(url, _reason(status, answer, attempt), kind)
+        raise _refused(url, status, answer, attempt)
     token = _token(answer.get("access_token"))
     if token is None:
         raise _failed(url, "its answer has no usable access_token.")
@@ -146,12 +160,24 @@ def _grant(url: TokenUrl, status: int, answer: Mapping[str, Any] | None, attempt
     return Grant(token, _lifetime(answer.get("expires_in")), _token(answer.get("refresh_token")))
 
 
-def _reason(status: int, answer: Mapping[str, Any] | None, attempt: Attempt) -> str:
-    """Why there is no token, in the endpoint's own words where it has some (RFC 6749, 5.2)."""
+def _refused(url: TokenUrl, status: int, answer: Mapping[str, Any] | None, attempt: Attempt) -> CheckError:
+    """A "later" for its own faults and for too many requests, however long it wants us to wait."""
+    reason = _words(answer, attempt) or _reason(status)
+    if status == 429 or 500 <= status < 600:
+        return _failed(url, reason, ErrorCode.TEMPORARILY_UNAVAILABLE)
+    failure = _failed(url, reason)
+    is_grant = answer is not None and answer.get("error") == "invalid_grant"
+    return InvalidGrantError(failure.code, failure.message) if is_grant else failure
+
+
+def _words(answer: Mapping[str, Any] | None, attempt: Attempt) -> str:
+    """The endpoint's own on why there is no token (RFC 6749, 5.2), or none."""
     said = answer or {}
     words = [said[name] for name in ("error", "error_description") if isinstance(said.get(name), str)]
-    if words:
-        return attempt.clean(": ".join(words))
+    return attempt.clean(": ".join(words))
+
+
+def _reason(status: int) -> str:
     if 300 <= status < 400:
         return f"it answered with a redirect (status {status}), and none is followed."
     if status != 200:

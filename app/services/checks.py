@@ -22,7 +22,9 @@ from app.services.monitor_config import ConfigStore
 
 UNREADABLE = "The stored config cannot be decrypted: CREDENTIALS_KEYS lacks the key it was encrypted with."
 
-REFUSALS = frozenset({ErrorCode.AUTHENTICATION_FAILED, ErrorCode.TEMPORARILY_UNAVAILABLE})
+REFUSALS = frozenset(
+    {ErrorCode.AUTHENTICATION_FAILED, ErrorCode.TEMPORARILY_UNAVAILABLE, ErrorCode.OAUTH_FAILED}
+)
 """Results after which asking again soon makes things worse: accounts are locked, servers throttle."""
 
 

@@ -19,6 +19,7 @@ SETTINGS = OAuthSettings(
 )
 REFUSAL = CheckError(ErrorCode.OAUTH_FAILED, "No token from a.example: invalid_client")
 INVALID_GRANT = InvalidGrantError(ErrorCode.OAUTH_FAILED, "No token from a.example: invalid_grant")
+BUSY = CheckError(ErrorCode.TEMPORARILY_UNAVAILABLE, "No token from a.example: it answered with status 429.")
 TIMED_OUT = CheckError(ErrorCode.TIMEOUT, "The time limit of 1 s is over.")
 
 
@@ -222,12 +223,13 @@ class TestOneAtATime:
             assert cache.token(replace(SETTINGS, scope="x"), Limits(5), Endpoint()) == "token-1"
             endpoint.gate.set()
 
-    def test_failure_is_everybody_s(self, cache: TokenCache, endpoint: Endpoint) -> None:
-        endpoint.failure = REFUSAL
+    @pytest.mark.parametrize("said", [REFUSAL, BUSY], ids=lambda said: said.code)
+    def test_failure_is_everybody_s(self, cache: TokenCache, endpoint: Endpoint, said: CheckError) -> None:
+        endpoint.failure = said
         failure = self._join(cache, endpoint, Endpoint())
         assert isinstance(failure, CheckError)
-        assert (failure.code, failure.message) == (REFUSAL.code, REFUSAL.message)
-        assert failure is not REFUSAL
+        assert (failure.code, failure.message) == (said.code, said.message)
+        assert failure is not said
 
     @pytest.mark.parametrize("failure", [TIMED_OUT, RuntimeError("s3cret")])
     def test_who_has_time_left_asks_again_where_another_s_ran_out(

@@ -19,10 +19,10 @@ from app.checkers.token_endpoint import (
     InvalidGrantError,
     request_token,
 )
-from app.domain.enums import ErrorCode
+from app.domain.enums import ErrorCode, Protocol, Security
 from app.domain.oauth import OAuthSettings
 from app.domain.target import TargetGuard
-from tests.checkers.faking import LOOPBACK, target_at
+from tests.checkers.faking import LOOPBACK, check, target_at
 from tests.fakes import faults
 from tests.fakes.server import Step
 from tests.fakes.token_server import CLIENT_SECRET, TokenServer, answer, granting, refusal
@@ -90,6 +90,60 @@ class TestRequest:
         assert (attempt.address, attempt.tls, attempt.timings) == (None, None, {})
 
 
+class TestTranscript:
+    def said(self, step: Step | None, **settings: Any) -> list[str]:
+        with TokenServer(step) as server:
+            _, attempt = ask(server.settings(**{"tokenUrl": f"{server.url}?key=k3y", **settings}))
+        lines = attempt.transcript.lines(attempt.clean)
+        return [line.replace(str(server.port), "PORT") for line in lines]
+
+    @pytest.mark.parametrize(
+        ("step", "line"),
+        [
+            (None, "-- 200"),
+            (refusal("invalid_client", "who?", 401), "-- 401 invalid_client: who?"),
+            (refusal("invalid_scope", "not\r\nC: that"), "-- 400 invalid_scope: not\ufffd\ufffdC: that"),
+            (refusal("invalid_client", f"not {CLIENT_SECRET}!"), "-- 400 invalid_client: not ********!"),
+            (answer(b"<html>", 503), "-- 503"),
+            (faults.close, "-- it did not answer in proper HTTP."),
+        ],
+        ids=["granted", "refused", "line break", "echo", "no JSON", "closed"],
+    )
+    def test_request_and_answer_are_told_without_query_token_or_secret(
+        self, step: Step | None, line: str
+    ) -> None:
+        assert self.said(step) == ["-- POST https://127.0.0.1:PORT/token", line]
+
+    def test_failed_check_shows_them(self) -> None:
+        capability = "* CAPABILITY IMAP4rev1 AUTH=XOAUTH2\r\n{tag} OK\r\n"
+        with TokenServer(refusal("invalid_client", status=401)) as tokens:
+            settings = tokens.settings()
+            outcome, _ = check(
+                Protocol.IMAP, {"capability": capability}, Security.TLS, password=None, oauth=settings
+            )
+        transcript = outcome.diagnostics["transcript"]
+        asked = transcript.index(f"-- POST {tokens.url}")
+        assert transcript[asked + 1] == "-- 401 invalid_client"
+
+    def test_endpoint_that_is_out_of_reach_is_named(self) -> None:
+        with faults.refusing_port() as port:
+            lines = self.said(None, tokenUrl=f"https://127.0.0.1:{port}/x?key=k3y")
+        assert lines == [
+            f"-- POST https://127.0.0.1:{port}/x",
+            f"-- The server refused the connection to port {port}.",
+        ]
+
+    @pytest.mark.parametrize(
+        ("url", "shown"),
+        [("https://[2001:db8::1]:8443", "[2001:db8::1]:8443/"), ("https://a.example/t", "a.example/t")],
+    )
+    def test_url_is_written_as_one(self, url: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(resolve, "lookup", lambda _: [])  # nothing is dialled
+        with TokenServer() as server:
+            _, attempt = ask(server.settings(tokenUrl=url))
+        assert attempt.transcript.lines(attempt.clean)[0] == f"-- POST https://{shown}"
+
+
 class TestAnswers:
     def test_grant_is_read(self) -> None:
         grant = granted(answer({**GOOD, "refresh_token": "next"}))
@@ -139,7 +193,7 @@ class TestAnswers:
             (answer({"error": "access_denied"}), "access_denied"),
             (answer({"error": 5}), NO_JSON),
             (answer({"error": 5}, 400), "it answered with status 400."),
-            (answer(b"<html>", 503), "it answered with status 503."),
+            (answer(b"<html>", 403), "it answered with status 403."),
             (answer(b"<html>"), NO_JSON),
             (answer([GOOD]), NO_JSON),
             (answer(b"\xff\xfe"), NO_JSON),
@@ -162,6 +216,22 @@ class TestAnswers:
         failure = failed(response)
         assert (failure.code, failure.is_retryable) == (ErrorCode.OAUTH_FAILED, False)
         assert failure.message == f"No token from 127.0.0.1: {words}"
+
+    @pytest.mark.parametrize(
+        ("response", "words"),
+        [
+            (answer(b"<html>", 503), "it answered with status 503."),
+            (answer({"error": "server_error"}, 500), "server_error"),
+            (answer(b"", 429, **{"Retry-After": "86400"}), "it answered with status 429."),
+            (refusal("invalid_grant", status=504), "invalid_grant"),
+        ],
+        ids=["503", "500", "429", "504"],
+    )
+    def test_endpoint_that_is_busy_or_ill_is_asked_later(self, response: bytes, words: str) -> None:
+        failure = failed(response)
+        assert (failure.code, failure.is_retryable) == (ErrorCode.TEMPORARILY_UNAVAILABLE, False)
+        assert failure.message == f"No token from 127.0.0.1: {words}"
+        assert not isinstance(failure, InvalidGrantError)
 
     def test_refused_refresh_token_is_an_error_of_its_own(self) -> None:
         assert isinstance(failed(refusal("invalid_grant")), InvalidGrantError)

@@ -29,7 +29,9 @@ def failure(code: ErrorCode) -> CheckOutcome:
 
 REFUSED = failure(ErrorCode.AUTHENTICATION_FAILED)
 refusals = pytest.mark.parametrize(
-    "refusal", [REFUSED, failure(ErrorCode.TEMPORARILY_UNAVAILABLE)], ids=lambda outcome: outcome.code
+    "refusal",
+    [REFUSED, failure(ErrorCode.TEMPORARILY_UNAVAILABLE), failure(ErrorCode.OAUTH_FAILED)],
+    ids=lambda outcome: outcome.code,
 )
 
 
