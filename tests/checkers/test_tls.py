@@ -15,10 +15,10 @@ from app.checkers.certificate import days_until, describe_certificate
 from app.checkers.failure import CheckError
 from app.checkers.limits import Limits
 from app.checkers.sockets import GuardedSocket
-from app.checkers.text import Cleaner
+from app.checkers.text import MASK, Cleaner
 from app.checkers.verdict import judge
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security, WarningCode
-from app.domain.target import TlsPolicy
+from app.domain.target import CheckTarget, TlsPolicy
 from tests.checkers.faking import LOOPBACK, check, target_at
 from tests.fakes import faults
 from tests.fakes.imap_server import IMAP as IMAP_DIALECT
@@ -199,6 +199,20 @@ def test_certificate_is_described_as_the_contract_has_it() -> None:
     ]  # fmt: skip
     assert described["notAfter"].endswith("000Z")
     assert len(described["fingerprintSha256"]) == 64
+
+
+def test_certificate_seen_before_is_cleaned_for_each_target_anew() -> None:
+    der = ssl.PEM_cert_to_DER_cert(server_certificate().pem)
+    describe_certificate(der, CLEAN)
+    knowing = Cleaner(CheckTarget("localhost", user="u", password="localhost"))
+    assert describe_certificate(der, knowing)["subject"] == f"CN={MASK}"
+    assert describe_certificate(der, CLEAN)["subject"] == "CN=localhost"
+
+
+def test_certificate_too_large_to_be_kept_is_described_too() -> None:
+    names = tuple(f"host-{number}.example" for number in range(1_000))
+    der = ssl.PEM_cert_to_DER_cert(authority().issue(names).pem)
+    assert describe_certificate(der, CLEAN)["subject"] == "CN=host-0.example"
 
 
 def test_unreadable_part_of_a_certificate_is_left_out() -> None:
