@@ -68,7 +68,7 @@ def _read(der: bytes) -> Reading | None:
     )
 
 
-# A server shows the same certificate for months, and reading it costs a tenth of a check.
+# A server shows the same certificate for months, and reading it costs a twentieth of a check.
 _kept_reading = lru_cache(maxsize=MAX_READINGS)(_read)
 
 
