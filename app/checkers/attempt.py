@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from app.checkers.limits import Limits
 from app.checkers.sockets import Connection
@@ -62,6 +63,13 @@ class Attempt:
     def __post_init__(self) -> None:
         self.clean = Cleaner(self.target)
         self._entered_at = time.monotonic()
+
+    @cached_property
+    def age_limit(self) -> datetime | None:
+        """Since when some message has to have arrived. Worked out once, so that no message ages meanwhile."""
+        minutes = self.target.max_message_age_minutes
+        # app.clock is out of reach for checkers.
+        return None if minutes is None else datetime.now(UTC) - timedelta(minutes=minutes)
 
     def enter(self, phase: Phase | None) -> None:
         """Step from one rung to the next; None steps off the ladder."""

@@ -15,7 +15,7 @@ from app.checkers.classify import code_of, refused, unintelligible
 from app.checkers.count import message_count
 from app.checkers.failure import CheckError
 from app.checkers.folder import encode_folder
-from app.checkers.mailbox import age_limit, arrivals_in, quota_in
+from app.checkers.mailbox import arrivals_in, quota_in
 from app.checkers.sasl import BearerExchange
 from app.checkers.session import climb
 from app.checkers.sockets import Connection
@@ -33,6 +33,8 @@ LOOKED_THROUGH = 500
 Answer = tuple[str, list[Any]]
 _BARE_STATUS = re.compile(rb"\S+ (OK|NO|BAD)")
 _TAGGED = re.compile(rb"[^*+ ]\S* (?P<status>[A-Za-z]+) ?(?P<text>.*)", re.DOTALL)
+_FOUND = re.compile(rb"\bALL ([0-9:,]+)", re.IGNORECASE)
+"""In the answer to a SEARCH as RFC 4731 has it, and IMAP4rev2 servers give it always."""
 _GOODBYE = re.compile(rb"\* BYE ?(?P<text>.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -145,8 +147,8 @@ class ImapSession(imaplib.IMAP4):
 
     def look_around(self) -> None:
         target = self._attempt.target
-        if target.max_message_age_minutes is not None:
-            self._attempt.newest_message_at = self._newest_message_at(age_limit(target))
+        if (limit := self._attempt.age_limit) is not None:
+            self._attempt.newest_message_at = self._newest_message_at(limit)
         if "QUOTA" in self.capabilities:
             _, quotas = self._ask(lambda: self.getquotaroot(_folder(target.mailbox))) or (None, [])
             self._attempt.quota = quota_in(quotas)
@@ -245,10 +247,16 @@ class ImapSession(imaplib.IMAP4):
         # SINCE knows neither hours nor time zones, so it begins a day early.
         since = "-".join(format_datetime(limit - timedelta(days=1)).split()[1:4])
         among = f"{max(last - LOOKED_THROUGH, 1)}:{last}"
-        found = self._ask(lambda: self.search(None, among, "SINCE", since)) or [None]
-        numbers = [number.decode() for number in (found[-1] or b"").split() if number.isdigit()]
-        recent = self._newest_of(",".join(numbers)) if numbers else None
+        found = self._found(self._ask(lambda: self.search(None, among, "SINCE", since)) or [None])
+        recent = self._newest_of(found) if found else None
         return max(filter(None, (newest, recent)), default=None)
+
+    def _found(self, answers: list[Any]) -> str:
+        """The numbers that a SEARCH has found, as a FETCH takes them."""
+        extended = cast("list[Any]", self.untagged_responses.get("ESEARCH", []))
+        if found := _FOUND.search(b"".join(line for line in extended if isinstance(line, bytes))):
+            return found[1].decode()
+        return ",".join(number.decode() for number in (answers[-1] or b"").split() if number.isdigit())
 
     def _newest_of(self, messages: str) -> datetime | None:
         return max(arrivals_in(self._ask(lambda: self.fetch(messages, "(INTERNALDATE)")) or []), default=None)

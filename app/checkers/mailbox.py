@@ -8,18 +8,12 @@ from email.parser import BytesHeaderParser
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from app.domain.target import CheckTarget
-
 MAX_RESOURCES = 10
+CLOCK_ERROR = timedelta(days=1)
+"""How far ahead of ours a clock may be, its time zone included. A later date is a lie, no fresh message."""
 _INTERNALDATE = re.compile(rb'INTERNALDATE "([0-9 ]?[0-9])-([A-Za-z]{3})-([0-9]{4} [0-9:]{8} [+-][0-9]{4})"')
 _RESOURCE = re.compile(rb"([A-Za-z0-9._-]{1,40}) ([0-9]{1,19}) ([0-9]{1,19})")
 _LIST = re.compile(rb"\(([^()]*)\)\s*$")
-
-
-def age_limit(target: CheckTarget) -> datetime:
-    """The instant since which some message has to have arrived."""
-    # app.clock is out of reach for checkers.
-    return datetime.now(UTC) - timedelta(minutes=target.max_message_age_minutes or 0)
 
 
 def arrivals_in(answers: Sequence[Any]) -> Iterator[datetime]:
@@ -51,9 +45,11 @@ def quota_in(lines: Sequence[Any]) -> dict[str, dict[str, int]] | None:
 
 
 def _moment(text: str) -> datetime | None:
+    """A date as mail has it; None for what is none, or cannot have come yet."""
     try:
         moment = parsedate_to_datetime(text.strip())
         # "-0000" says that the zone is unknown, and comes without one.
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+    return moment if moment <= datetime.now(UTC) + CLOCK_ERROR else None

@@ -22,6 +22,8 @@ REFUSAL = b"-ERR"
 ACCEPTANCE = b"+OK"
 MAX_COMMAND = 255 - len("\r\n")
 MAX_LINE = 2048
+LOOKED_THROUGH = 10
+"""Among how many of the last messages the newest is looked for; each costs a round trip."""
 MAX_HEADER_LINE = 64 * 1024
 """Real mail has headers without a break that go far beyond RFC 5322's 998 characters."""
 
@@ -90,8 +92,19 @@ class Pop3Session(poplib.POP3):
         self._attempt.is_mailbox_open = True
 
     def look_around(self) -> None:
-        if self._attempt.target.max_message_age_minutes is not None:
-            self._attempt.newest_message_at = self._newest_message_at()
+        limit, last = self._attempt.age_limit, self._attempt.messages
+        if limit is None or not last:
+            return
+        self._longest_line = MAX_HEADER_LINE
+        newest: datetime | None = None
+        # Kept one by one: whatever happens at the next, what was read counts.
+        for number in _likely_newest(last):
+            # TOP (RFC 1939, 7) is optional, and what marks nothing as read.
+            arrived = arrival_in(self.top(number, 0)[1])
+            newest = max(filter(None, (newest, arrived)), default=None)
+            self._attempt.newest_message_at = newest
+            if newest is not None and newest >= limit:
+                return
 
     def say_goodbye(self) -> None:
         self.quit()
@@ -99,24 +112,6 @@ class Pop3Session(poplib.POP3):
     def capa(self) -> dict[str, list[str]]:
         """Asked by poplib's stls, too: what was read before is answered, without a round trip."""
         return self._capabilities
-
-    def _newest_message_at(self) -> datetime | None:
-        """When the last message arrived, or None when the server does not show its headers.
-
-        TOP (RFC 1939, 7) is what marks nothing as read. Messages are in the order of their arrival, as
-        maildrops keep them.
-        """
-        last = self._attempt.messages
-        if not last:
-            return None
-        self._longest_line = MAX_HEADER_LINE
-        try:
-            _, headers, _ = self.top(last, 0)
-        except poplib.error_proto as error:
-            if _is_refusal(error):
-                return None
-            raise
-        return arrival_in(headers)
 
     def _say(self, command: str) -> bytes:
         self.sock.sendall(f"{command}\r\n".encode())
@@ -165,6 +160,15 @@ class Pop3Session(poplib.POP3):
                 raise
             said = error.args[0].removeprefix(REFUSAL)
             raise refused(self._attempt, said, what, otherwise) from None
+
+
+def _likely_newest(last: int) -> Iterator[int]:
+    """The numbers of the messages of which one is the newest, the likeliest first.
+
+    Maildrops are in the order of arrival. A few servers have the newest first, and one that was copied or
+    moved to the end is older than those before it.
+    """
+    return iter(dict.fromkeys([last, 1, *range(last - 1, max(last - LOOKED_THROUGH, 0), -1)]))
 
 
 def _is_refusal(error: BaseException) -> bool:

@@ -5,7 +5,6 @@ from typing import Any
 from app.checkers.attempt import Attempt
 from app.checkers.certificate import describe_certificate, timestamp
 from app.checkers.failure import CheckError
-from app.checkers.mailbox import age_limit
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, WarningCode
 from app.domain.outcome import CheckOutcome
 from app.domain.target import DEFAULT_MAILBOX
@@ -91,16 +90,17 @@ def _warnings(attempt: Attempt, evidence: Diagnostics, duration_ms: int) -> dict
 
 def _staleness(attempt: Attempt) -> str | None:
     """Why a mailbox in which mail was expected is to be looked at; not to know is a reason, too."""
-    limit, newest = attempt.target.max_message_age_minutes, attempt.newest_message_at
+    limit, newest = attempt.age_limit, attempt.newest_message_at
     if limit is None:
         return None
+    minutes = attempt.target.max_message_age_minutes
     if attempt.messages == 0:
-        return f"The mailbox has no message, and one was expected within {limit} minutes."
+        return f"The mailbox has no message, and one was expected within {minutes} minutes."
     if newest is None:
         return "The server does not say when the newest message arrived."
-    if newest >= age_limit(attempt.target):
+    if newest >= limit:
         return None
-    return f"The newest message arrived at {timestamp(newest)}, more than {limit} minutes ago."
+    return f"The newest message arrived at {timestamp(newest)}, more than {minutes} minutes ago."
 
 
 def _expiry(days: int) -> str:

@@ -1,17 +1,22 @@
 """What is read of an open mailbox: the age of its newest message and its quota, however servers put it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
+from app.checkers.attempt import Attempt
+from app.checkers.limits import Limits
 from app.checkers.mailbox import MAX_RESOURCES, arrival_in, quota_in
 from app.checkers.pop3 import MAX_HEADER_LINE
+from app.checkers.verdict import judge
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, WarningCode
 from app.domain.outcome import CheckOutcome
-from tests.checkers.faking import DEADLINE_SECONDS, check
+from app.domain.target import TargetGuard
+from tests.checkers.faking import DEADLINE_SECONDS, check, target_at
 from tests.fakes import faults
-from tests.fakes.server import FakeServer, Script, Step
+from tests.fakes.server import Conversation, FakeServer, Script, Step
 
 LIMIT = 60
 NOT_TOLD = "The server does not say when the newest message arrived."
@@ -32,6 +37,21 @@ def watch(
     protocol: Protocol, script: Script | None = None, *, deadline: float = DEADLINE_SECONDS
 ) -> tuple[CheckOutcome, FakeServer]:
     return check(protocol, script, deadline=deadline, max_message_age_minutes=LIMIT)
+
+
+def maildrop(messages: int, ages: Mapping[int, timedelta]) -> dict[str, Step]:
+    """A POP3 maildrop; messages whose age is not given are three days old."""
+
+    def top(conversation: Conversation) -> None:
+        age = ages.get(int(conversation.line.split()[1]), timedelta(days=3))
+        conversation.send(f"+OK\r\nDate: {format_datetime(datetime.now(UTC) - age)}\r\n\r\n.\r\n")
+
+    return {"mailbox": f"+OK {messages} 700\r\n", "top": top}
+
+
+def tops(server: FakeServer) -> list[int]:
+    """The numbers of the messages whose headers were read over POP3."""
+    return [int(line.split()[1]) for line in server.lines if line.startswith(b"TOP")]
 
 
 def words_of(server: FakeServer) -> list[str]:
@@ -56,10 +76,28 @@ class TestImap:
         assert outcome.status is CheckStatus.SUCCESS
         assert any(b"FETCH 5,6 (INTERNALDATE)" in line for line in server.lines)
 
+    @pytest.mark.parametrize("found", ['(TAG "{tag}") ALL 5:6', "ALL 5:6", "UID all 5:6"])
+    def test_answer_of_imap4rev2_to_a_search_is_read(self, found: str) -> None:
+        calls = iter([fetched(timedelta(days=3)), fetched(timedelta(days=1), timedelta(minutes=5))])
+        script: Script = {
+            "fetch": lambda conversation: conversation.send(next(calls)),
+            "search": f"* ESEARCH {found}\r\n{{tag}} OK done\r\n",
+        }
+        outcome, server = watch(Protocol.IMAP, script)
+        assert outcome.status is CheckStatus.SUCCESS
+        assert any(b"FETCH 5:6 (INTERNALDATE)" in line for line in server.lines)
+
+    def test_date_that_cannot_have_come_yet_is_none(self) -> None:
+        outcome, _ = watch(Protocol.IMAP, {"fetch": fetched(-timedelta(days=2))})
+        assert (outcome.code, outcome.message) == (WarningCode.MAILBOX_STALE, NOT_TOLD)
+        outcome, _ = watch(Protocol.IMAP, {"fetch": fetched(-timedelta(hours=20))})
+        assert outcome.status is CheckStatus.SUCCESS
+
     @pytest.mark.parametrize(
         "search",
         ["* SEARCH\r\n{tag} OK done\r\n", "{tag} OK done\r\n", "{tag} NO no\r\n", "{tag} BAD no\r\n",
-         "* SEARCH x -1 y\r\n{tag} OK done\r\n"],
+         "* SEARCH x -1 y\r\n{tag} OK done\r\n", '* ESEARCH (TAG "{tag}")\r\n{tag} OK done\r\n',
+         "* ESEARCH {3}\r\nabc ALL x\r\n{tag} OK done\r\n"],
     )  # fmt: skip
     def test_old_message_is_a_warning(self, search: str) -> None:
         outcome, _ = watch(Protocol.IMAP, {"fetch": fetched(timedelta(days=3)), "search": search})
@@ -136,8 +174,32 @@ class TestPop3:
         assert (outcome.status is CheckStatus.SUCCESS) is (age < timedelta(hours=1))
 
     def test_date_counts_where_no_server_noted_anything(self) -> None:
-        outcome, _ = watch(Protocol.POP3)
-        assert outcome.diagnostics["mailbox"]["newestMessageAt"] == "2030-01-01T00:00:00.000Z"
+        outcome, _ = watch(Protocol.POP3, self.top("Date: Sun, 01 Mar 2020 00:00:00 +0000"))
+        assert outcome.code is WarningCode.MAILBOX_STALE
+        assert outcome.diagnostics["mailbox"]["newestMessageAt"] == "2020-03-01T00:00:00.000Z"
+
+    def test_fresh_last_message_costs_one_command(self) -> None:
+        outcome, server = watch(Protocol.POP3)
+        assert outcome.status is CheckStatus.SUCCESS
+        assert tops(server) == [7]
+
+    @pytest.mark.parametrize(("fresh", "asked"), [(1, [20, 1]), (17, [20, 1, 19, 18, 17])])
+    def test_newest_message_need_not_be_the_last(self, fresh: int, asked: list[int]) -> None:
+        outcome, server = watch(Protocol.POP3, maildrop(20, {fresh: timedelta(minutes=5)}))
+        assert outcome.status is CheckStatus.SUCCESS
+        assert tops(server) == asked
+
+    def test_only_a_few_messages_are_looked_at(self) -> None:
+        outcome, server = watch(Protocol.POP3, maildrop(50_000, {49_994: timedelta(hours=2)}))
+        assert outcome.code is WarningCode.MAILBOX_STALE
+        assert internal_date(timedelta(hours=2))[12:17] in (outcome.message or "")
+        assert tops(server) == [50_000, 1, *range(49_999, 49_990, -1)]
+
+    @pytest.mark.parametrize("failure", [faults.close, faults.silence, "-ERR no more\r\n"])
+    def test_what_was_read_before_a_failure_counts(self, failure: Step) -> None:
+        script = {**maildrop(20, {}), "top": [maildrop(20, {})["top"], failure]}
+        outcome, _ = watch(Protocol.POP3, script, deadline=1.0)
+        assert "arrived at" in (outcome.message or "")
 
     @pytest.mark.parametrize(
         "script",
@@ -157,7 +219,7 @@ class TestPop3:
         assert not any(line.startswith(b"TOP") for line in server.lines)
 
     def test_long_headers_are_read(self) -> None:
-        script = self.top("X-Long: " + "x" * 10_000, "Date: Tue, 01 Jan 2030 00:00:00 +0000")
+        script = self.top("X-Long: " + "x" * 10_000, f"Date: {format_datetime(datetime.now(UTC))}")
         assert watch(Protocol.POP3, script)[0].status is CheckStatus.SUCCESS
 
     def test_endless_headers_are_not(self) -> None:
@@ -197,14 +259,31 @@ def test_quota_of_countless_resources_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "date", ["Tue, 1 Jan 2030 01:00:00 +0100", "1 Jan 2030 00:00:00 -0000", "Tue, 01 Jan 2030 00:00:00 GMT"]
+    "date", ["Wed, 1 Jan 2020 01:00:00 +0100", "1 Jan 2020 00:00:00 -0000", "Wed, 01 Jan 2020 00:00:00 GMT"]
 )
 def test_dates_are_read_in_every_usual_form(date: str) -> None:
-    assert arrival_in([f"Date: {date}".encode()]) == datetime(2030, 1, 1, tzinfo=UTC)
+    assert arrival_in([f"Date: {date}".encode()]) == datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    "header", [b"Date: Tue, 99 Foo 2030", b"Received: no date", b"\xff\xfe", b"", b"Date: " + b"9" * 400]
+    "header",
+    [
+        b"Date: Tue, 99 Foo 2020",
+        b"Date: 1 Jan 2199 00:00:00 +0000",
+        b"Received: no date",
+        b"\xff\xfe",
+        b"",
+        b"Date: " + b"9" * 400,
+    ],
 )
 def test_what_is_no_date_is_none(header: bytes) -> None:
     assert arrival_in([header]) is None
+
+
+def test_limit_stands_still_while_a_check_is_under_way() -> None:
+    """Else a message that was fresh when it was read could be too old for the verdict."""
+    target = target_at(1, max_message_age_minutes=LIMIT)
+    attempt = Attempt(target, TargetGuard(), Limits(DEADLINE_SECONDS))
+    attempt.is_mailbox_open, attempt.messages = True, 1
+    attempt.newest_message_at = attempt.age_limit
+    assert judge(attempt, None).status is CheckStatus.SUCCESS

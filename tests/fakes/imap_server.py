@@ -1,7 +1,9 @@
 """The script of a well-behaved IMAP server."""
 
+from datetime import UTC, datetime
+
 from app.domain.enums import Protocol
-from tests.fakes.server import Dialect, Script, start_tls
+from tests.fakes.server import Conversation, Dialect, Script, start_tls
 
 RUNGS = {
     "CAPABILITY": "capability",
@@ -16,6 +18,13 @@ RUNGS = {
     "LOGOUT": "logout",
 }
 
+
+def tell_arrival(conversation: Conversation) -> None:
+    """The newest message came just now."""
+    moment = datetime.now(UTC).strftime("%d-%b-%Y %H:%M:%S +0000")
+    conversation.send(f'* 7 FETCH (INTERNALDATE "{moment}")\r\n{{tag}} OK done\r\n')
+
+
 SCRIPT: Script = {
     "tls": start_tls,
     "greeting": "* OK IMAP4rev1 fake ready\r\n",
@@ -25,7 +34,7 @@ SCRIPT: Script = {
     "login": "{tag} OK logged in\r\n",
     "mailbox": "* 7 EXISTS\r\n* 0 RECENT\r\n* FLAGS ()\r\n{tag} OK [READ-ONLY] done\r\n",
     "id": "* ID NIL\r\n{tag} OK done\r\n",
-    "fetch": '* 7 FETCH (INTERNALDATE "01-Jan-2030 00:00:00 +0000")\r\n{tag} OK done\r\n',
+    "fetch": tell_arrival,
     "search": "* SEARCH\r\n{tag} OK done\r\n",
     "quota": '* QUOTAROOT "INBOX" ""\r\n* QUOTA "" (STORAGE 10 512)\r\n{tag} OK done\r\n',
     "logout": "* BYE see you\r\n{tag} OK done\r\n",

@@ -1,7 +1,10 @@
 """The script of a well-behaved POP3 server."""
 
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
 from app.domain.enums import Protocol
-from tests.fakes.server import Dialect, Script, start_tls
+from tests.fakes.server import Conversation, Dialect, Script, start_tls
 
 RUNGS = {
     "CAPA": "capability",
@@ -13,6 +16,12 @@ RUNGS = {
     "QUIT": "logout",
 }
 
+
+def show_headers(conversation: Conversation) -> None:
+    """Every message came just now."""
+    conversation.send(f"+OK\r\nDate: {format_datetime(datetime.now(UTC))}\r\n\r\n.\r\n")
+
+
 SCRIPT: Script = {
     "tls": start_tls,
     "greeting": "+OK POP3 fake ready\r\n",
@@ -22,7 +31,7 @@ SCRIPT: Script = {
     "user": "+OK\r\n",
     "login": "+OK logged in\r\n",
     "mailbox": "+OK 7 700\r\n",
-    "top": "+OK\r\nDate: Tue, 01 Jan 2030 00:00:00 +0000\r\n\r\n.\r\n",
+    "top": show_headers,
     "logout": "+OK bye\r\n",
     "unknown": "-ERR what?\r\n",
 }
