@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
@@ -157,6 +157,13 @@ def _no_other(row: Any, other: Any, condition: ColumnElement[bool]) -> ColumnEle
     """
     is_same_mailbox = and_(other.mailbox_key == row.mailbox_key, other.id != row.id)
     return select(literal(1)).where(is_same_mailbox, condition).limit(1).scalar_subquery().is_(None)
+
+
+def is_in_flight(mailbox_key: str, now: datetime) -> bool:
+    """Whether some scheduler is checking that mailbox."""
+    row = MonitorSchedule
+    is_checked = and_(row.mailbox_key == mailbox_key, row.lease_until_ms >= to_ms(now))
+    return bool(db.session.scalar(select(exists().where(is_checked))))
 
 
 def release(tokens: Iterable[UUID], now: datetime) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from app.crypto import DecryptionError, Vault
 from app.domain.json_value import canonical, is_same
 from app.domain.secrets import OAUTH_KEYS, TLS_KEYS, MaskError, has_secrets, kept_secrets, mask, unmask
-from app.domain.target import target_from_config
+from app.domain.target import CheckTarget, target_from_config
 from app.errors import InvalidError
 from app.models import Monitor
 from app.services.access import Actor
@@ -46,8 +46,10 @@ class ConfigStore:
             return None
 
     def mailbox_key(self, hostname: str, port: int | None, config: Mapping[str, Any]) -> str:
+        return self.mailbox_key_of(target_from_config(hostname, port, config))
+
+    def mailbox_key_of(self, target: CheckTarget) -> str:
         """The same for all monitors of one mailbox: host name, port that is dialled, user."""
-        target = target_from_config(hostname, port, config)
         return self.vault.fingerprint(f"{target.hostname}|{target.effective_port}|{target.user or ''}")
 
     def shown(self, actor: Actor, monitor: Monitor) -> dict[str, Any]:

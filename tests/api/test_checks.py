@@ -2,8 +2,11 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from threading import Barrier, Thread
+from itertools import count
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -19,8 +22,10 @@ from app.api.monitors import routes
 from app.clock import to_ms, utcnow
 from app.domain.enums import CheckStatus, Health, MonitorStatus
 from app.domain.schedule import overdue_after_ms
+from app.domain.target import target_from_config
 from app.extensions import db
 from app.models import CheckResult, Customer, Monitor, MonitorSchedule, Organization
+from app.services import claims
 from tests.calling import MONITORS, Caller, assert_failure, monitor_path
 from tests.factories import Factory
 
@@ -335,6 +340,39 @@ def listening() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+def _of_user(body: dict[str, Any], user: str) -> dict[str, Any]:
+    return {**body, "imapPopConfig": {**body["imapPopConfig"], "user": user}}
+
+
+def _assert_busy(response: TestResponse) -> None:
+    assert_failure(response, 503, "Too many tests at once")
+    assert int(response.headers["Retry-After"]) >= 1
+
+
+@contextmanager
+def _running(caller: Caller, *bodies: dict[str, Any]) -> Iterator[None]:
+    """Tests of these are under way until the block ends; those that come later go through."""
+    inside, leave = (Barrier(len(bodies) + 1, timeout=20) for _ in range(2))
+    numbers = count()
+    run = routes.checks.run
+
+    def wait_inside(*args: Any) -> Any:
+        if next(numbers) < len(bodies):
+            inside.wait()
+            leave.wait()
+        return run(*args)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(bodies)) as pool:
+        patch.setattr(routes.checks, "run", wait_inside)
+        answers = [pool.submit(caller.post, TEST, body) for body in bodies]
+        inside.wait()
+        try:
+            yield
+        finally:
+            leave.wait()
+        assert [answer.result(20).status_code for answer in answers] == [200] * len(bodies)
+
+
 class TestTest:
     """Trying a mailbox without saving a monitor."""
 
@@ -395,39 +433,37 @@ class TestTest:
         masked = {"user": "u", "password": "********"}
         assert_failure(admin.post(TEST, {**body, "imapPopConfig": masked}), 400, "Invalid request body")
 
-    def test_at_most_two_run_at_once(
-        self,
-        admin: Caller,
-        make_app: Callable[..., Flask],
-        body: dict[str, Any],
-        monkeypatch: pytest.MonkeyPatch,
+    @pytest.fixture
+    def allowing(self, admin: Caller, make_app: Callable[..., Flask]) -> Caller:
+        return admin.on(make_app(ALLOW_PRIVATE_TARGETS="true"))
+
+    def test_at_most_two_run_at_once(self, allowing: Caller, body: dict[str, Any]) -> None:
+        with _running(allowing, body, _of_user(body, "second")):
+            _assert_busy(allowing.post(TEST, _of_user(body, "third")))
+        assert allowing.post(TEST, body).status_code == 200
+
+    def test_two_of_one_mailbox_never_overlap(self, allowing: Caller, body: dict[str, Any]) -> None:
+        with _running(allowing, body):
+            _assert_busy(allowing.post(TEST, body))
+            assert allowing.post(TEST, {**body, "port": _unused_port()}).status_code == 200
+        assert allowing.post(TEST, body).status_code == 200
+
+    def test_a_check_in_flight_of_that_mailbox_has_to_end_first(
+        self, allowing: Caller, make: Factory, app: Flask, body: dict[str, Any]
     ) -> None:
-        app = make_app(ALLOW_PRIVATE_TARGETS="true")
-        inside, leave = Barrier(3, timeout=20), Barrier(3, timeout=20)
-        run = routes.checks.run
+        target = target_from_config(body["hostname"], body["port"], body["imapPopConfig"])
+        key = app.config["CONFIG_STORE"].mailbox_key_of(target)
+        place = make.location()
+        make.monitor(mailbox_key=key)  # somebody else's
+        claims.claim(place.id, utcnow(), 1)
+        db.session.commit()
 
-        def wait_inside(*args: Any) -> Any:
-            inside.wait()
-            leave.wait()
-            return run(*args)
+        _assert_busy(allowing.post(TEST, body))
+        assert allowing.post(TEST, _of_user(body, "another")).status_code == 200
 
-        monkeypatch.setattr(routes.checks, "run", wait_inside)
-        answers: list[TestResponse] = []
-        callers = [Thread(target=lambda: answers.append(admin.on(app).post(TEST, body))) for _ in range(2)]
-        for thread in callers:
-            thread.start()
-        inside.wait()
-
-        refused = admin.on(app).post(TEST, body)
-
-        assert_failure(refused, 503, "Too many tests at once")
-        assert int(refused.headers["Retry-After"]) >= 1
-        leave.wait()
-        for thread in callers:
-            thread.join(20)
-        assert [answer.status_code for answer in answers] == [200, 200]
-        monkeypatch.undo()
-        assert admin.on(app).post(TEST, body).status_code == 200
+        db.session.execute(update(MonitorSchedule).values(lease_until_ms=to_ms(utcnow()) - 1))
+        db.session.commit()
+        assert allowing.post(TEST, body).status_code == 200
 
     def test_a_silent_server_costs_no_more_than_the_timeout(
         self, admin: Caller, make_app: Callable[..., Flask], body: dict[str, Any], listening: int

@@ -1,6 +1,8 @@
 """Monitor endpoints (contract 3.2)."""
 
-from threading import BoundedSemaphore
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from app.api.auth.schemas import SuccessSchema
@@ -22,7 +24,7 @@ from app.api.monitors.schemas import (
 )
 from app.errors import UnavailableError
 from app.extensions import db
-from app.services import check_history, checks, monitors
+from app.services import check_history, checks, claims, monitors
 from app.services.access import Action
 from app.services.monitor_state import state_of
 
@@ -46,7 +48,10 @@ CREATE_FAILURES = (
 )
 TESTS_AT_ONCE = 2
 TEST_RETRY_SECONDS = 5
-_tests = BoundedSemaphore(TESTS_AT_ONCE)
+TOO_MANY_TESTS = "Too many tests at once"
+_testing: set[str] = set()
+"""The keys of the mailboxes that this process is testing."""
+_testing_lock = Lock()
 
 blp = Blueprint(
     "IMAP/POP monitors",
@@ -145,15 +150,19 @@ def list_imap_pop_check_history(query: dict[str, Any], public_id: str) -> Any:
 @blp.allow(Action.TEST_MONITOR)
 @blp.arguments(MonitorCreateSchema, example=examples.CREATE_REQUEST)
 @blp.response(200, OutcomeSchema, example=examples.RESULT)
-@blp.fails(*CREATE_FAILURES, "503 Too many tests at once")
+@blp.fails(*CREATE_FAILURES, f"503 {TOO_MANY_TESTS}")
 def test_imap_pop_monitor(body: dict[str, Any]) -> Any:
     """Check a mailbox at once without saving a monitor"""
     timeout_seconds = body["timeout_seconds"]
     target = monitors.target_of(current_actor(), now=now(), **body)
     started_at = now()
+    mailbox_key = config_store().mailbox_key_of(target)
+    if claims.is_in_flight(mailbox_key, started_at):
+        raise _busy()
     # The check may take a minute, and no connection to the database is held meanwhile.
     db.session.remove()
-    outcome = _test(target, timeout_seconds)
+    with _turn(mailbox_key):
+        outcome = checks.run(target, timeout_seconds, settings().target_guard)
     return {
         "status": outcome.status,
         "error_message": outcome.error_message,
@@ -164,13 +173,24 @@ def test_imap_pop_monitor(body: dict[str, Any]) -> Any:
     }
 
 
-def _test(target: Any, timeout_seconds: int) -> Any:
-    if not _tests.acquire(blocking=False):
-        raise UnavailableError("Too many tests at once", retry_after=TEST_RETRY_SECONDS)
+@contextmanager
+def _turn(mailbox_key: str) -> Iterator[None]:
+    """One test of a mailbox at a time, and few at all. Raises UnavailableError."""
+    with _testing_lock:
+        if mailbox_key in _testing or len(_testing) >= TESTS_AT_ONCE:
+            raise _busy()
+        _testing.add(mailbox_key)
     try:
-        return checks.run(target, timeout_seconds, settings().target_guard)
+        yield
     finally:
-        _tests.release()
+        with _testing_lock:
+            _testing.remove(mailbox_key)
+
+
+def _busy() -> UnavailableError:
+    """The same for all reasons: whether others watch a mailbox is not the caller's to know."""
+    message = "Too many tests are under way, or a check of this mailbox is. Try again soon."
+    return UnavailableError(TOO_MANY_TESTS, message, retry_after=TEST_RETRY_SECONDS)
 
 
 def _document(monitor: Any) -> dict[str, Any]:
