@@ -1,15 +1,17 @@
 """Where a monitor's OAuth 2.0 tokens come from: its `oauth2` object, read with the presets (contract 3.1)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from app.domain.enums import GrantType, OAuthPreset
 from app.domain.hostname import HostnameError, normalise_hostname
 
 HTTPS_PORT = 443
+SHORTEST_KEY = 8
+"""What is shorter in a URL's query is no key, but a version, say."""
 _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\#]|[\ud800-\udfff]")
 _TARGET = re.compile(r"[\x21-\x7e]*")
 
@@ -71,7 +73,18 @@ class OAuthSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return tuple(secret for secret in (self.client_secret, self.refresh_token) if secret)
+        kept = (self.client_secret, self.refresh_token, *_values_in_query(self.token_url))
+        return tuple(secret for secret in kept if secret)
+
+
+def _values_in_query(url: str) -> Iterator[str]:
+    """As they are written and as they are meant, but for those too short to be a key."""
+    for item in url.partition("?")[2].split("&"):
+        name, _, value = item.partition("=")
+        written = value or name
+        yield from (
+            form for form in dict.fromkeys((written, unquote_plus(written))) if len(form) >= SHORTEST_KEY
+        )
 
 
 def oauth_from_config(oauth2: Mapping[str, Any]) -> OAuthSettings:

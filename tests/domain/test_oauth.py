@@ -80,6 +80,21 @@ def test_secrets_are_in_no_repr() -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "secrets"),
+    [
+        ("?code=abcdef%2F12", ("abcdef%2F12", "abcdef/12")),
+        ("?v=2&sig=abcdefgh&&x", ("abcdefgh",)),
+        ("?abcdefgh", ("abcdefgh",)),
+        ("?v=2021-1", ()),
+        ("", ()),
+    ],
+)
+def test_keys_in_the_query_of_the_token_url_are_secrets(query: str, secrets: tuple[str, ...]) -> None:
+    settings = oauth_from_config({"clientId": "c", "tokenUrl": f"https://a.example/token{query}"})
+    assert settings.secrets == secrets
+
+
+@pytest.mark.parametrize(
     ("url", "parts"),
     [
         ("https://a.example", TokenUrl("a.example", 443, "/")),
