@@ -91,7 +91,7 @@ class Attempt:
             self.greeting = self.clean(said)
 
     def record_capabilities(self, names: Iterable[str]) -> None:
-        self.capabilities = [self.clean(name, MAX_CAPABILITY_LENGTH) for name in names][:MAX_CAPABILITIES]
+        self.capabilities = self.clean.lines([*names][:MAX_CAPABILITIES], MAX_CAPABILITY_LENGTH)
 
     def hang_up(self) -> None:
         """Close the connection, however far it got. May be called twice."""

@@ -6,29 +6,108 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cached_property
 from urllib.parse import quote, quote_plus
 
 from app.checkers.folder import encode_folder
 
 SHORTEST_TRACE, SHORTEST_CODE = 6, 8
 """Anything shorter turns up in ordinary words by chance."""
+SHORTEST_PART = 3
+"""So many characters of a secret that was cut in two are masked; fewer may be anything."""
 
 PART, FEWEST_LETTERS = 24, 16
 
-_NOT_BARE = re.compile(r"[^a-z0-9]+")
+_JSON, _JSON_UNICODE = json.JSONEncoder().encode, json.JSONEncoder(ensure_ascii=False).encode
+_NOT_BARE = bytes(byte for byte in range(128) if not chr(byte).isalnum())
+_RUN = re.compile(r"[A-Za-z0-9]+")
+
+
+class Spelt:
+    """A secret in all its forms. Most are worked out only for a text that has what they have in common."""
+
+    def __init__(self, user: str, secret: str) -> None:
+        self._user = user
+        self._secret = secret
+
+    @cached_property
+    def spellings(self) -> set[str]:
+        return spellings(self._user, self._secret)
+
+    @cached_property
+    def folded(self) -> set[str]:
+        return {fold(form) for form in self.spellings}
+
+    @cached_property
+    def lowered(self) -> set[str]:
+        return {form.lower() for form in self.spellings}
+
+    @cached_property
+    def traces(self) -> set[str]:
+        return traces(self._secret) | self._parts
+
+    def may_be_in(self, letters: str) -> bool:
+        """Whether a text of ASCII, made bare, may have a spelling or a trace. If not, it has none."""
+        return any(mark in letters for mark in self._marks) or self._has_part_in(letters)
+
+    @cached_property
+    def _marks(self) -> set[str]:
+        return marks(self._secret)
+
+    @cached_property
+    def _parts(self) -> set[str]:
+        return traces_of_parts(self._secret)
+
+    @cached_property
+    def _part_size(self) -> int:
+        return min(map(len, self._parts), default=0)
+
+    @cached_property
+    def _part_starts(self) -> set[str]:
+        return {part[: self._part_size] for part in self._parts}
+
+    def _has_part_in(self, letters: str) -> bool:
+        # There are hundreds of parts: all of them at one place are looked up faster than one at all places.
+        starts, size = self._part_starts, self._part_size
+        return bool(starts) and any(letters[at : at + size] in starts for at in range(len(letters)))
+
+    def may_be_cut_in(self, text: str) -> bool:
+        """Whether half a spelling may be at an end of a text in lower case. If not, there is none."""
+        return any(corner in text for corner in self._corners)
+
+    @cached_property
+    def _corners(self) -> set[str]:
+        """The first and the last characters of all spellings."""
+        secret = self._secret
+        # No escaping changes letters and digits, so then the spellings begin and end alike.
+        is_plain = _RUN.fullmatch(secret[:SHORTEST_PART] + secret[-SHORTEST_PART:])
+        forms = {secret, *_in_base64(self._user, secret)} if is_plain else self.spellings
+        lowered = [form.lower() for form in forms]
+        return {corner for form in lowered for corner in (form[:SHORTEST_PART], form[-SHORTEST_PART:])}
+
+
+def fold(text: str) -> str:
+    """Case and blanks do not matter: imaplib and poplib change both in what they pass on."""
+    return " ".join(text.casefold().split())
 
 
 def bare(text: str) -> str:
     """Its ASCII letters and digits alone: cutting up, quoting and wrong character sets leave them be."""
-    return _NOT_BARE.sub("", text.lower())
+    return text.lower().encode("ascii", "ignore").translate(None, _NOT_BARE).decode()
+
+
+def marks(secret: str) -> set[str]:
+    """Of these every spelling and every trace has one, made bare; for parts see `traces_of_parts`.
+
+    No escaping comes between letters and digits. Base64 and hex are themselves but for their ends.
+    """
+    run = max(_RUN.findall(secret), key=len, default="").lower()
+    return {run, run[::-1], *_codes(_bytes(secret))}
 
 
 def spellings(user: str, password: str) -> set[str]:
     """The password in full, to be masked wherever a text has it."""
-    raw = _bytes(password)
-    sasl = (raw, *(b"%b\0%b\0%b" % (name, _bytes(user), raw) for name in (b"", _bytes(user))))
-    encoded = {base64.b64encode(message).decode() for message in sasl}
-    forms = {*encoded, *(text.rstrip("=") for text in encoded)}
+    forms = _in_base64(user, password)
     # A server that takes the line apart at its blanks echoes the password without those at its ends.
     for text in {password, password.strip()}:
         forms |= {text, *_escaped(text), *_percent_encoded(text)}
@@ -41,11 +120,9 @@ def traces(password: str) -> set[str]:
 
     Where it begins in such a text, and how much of the text belongs to it, cannot be told.
     """
-    raw = _bytes(password)
     left = {bare(text) for text in (password, password[::-1])}
-    codes = {bare(code) for code in (*_base64_cores(raw), *_base64_cores(base64.b64encode(raw)), raw.hex())}
     return {text for text in left if len(text) >= SHORTEST_TRACE} | {
-        code for code in codes if len(code) >= SHORTEST_CODE
+        code for code in _codes(_bytes(password)) if len(code) >= SHORTEST_CODE
     }
 
 
@@ -67,13 +144,25 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+def _in_base64(user: str, password: str) -> set[str]:
+    """The password alone, and in both messages of SASL PLAIN."""
+    raw = _bytes(password)
+    sasl = (raw, *(b"%b\0%b\0%b" % (name, _bytes(user), raw) for name in (b"", _bytes(user))))
+    encoded = {base64.b64encode(message).decode() for message in sasl}
+    return {*encoded, *(text.rstrip("=") for text in encoded)}
+
+
+def _codes(raw: bytes) -> set[str]:
+    return {bare(code) for code in (*_base64_cores(raw), *_base64_cores(base64.b64encode(raw)), raw.hex())}
+
+
 def _escaped(text: str) -> Iterator[str]:
     """As IMAP, JSON, Python, HTML and mail write what is special to them or not ASCII."""
     raw = _bytes(text)
     yield text.replace("\\", "\\\\").replace('"', '\\"')
-    for shown in (json.dumps(text), json.dumps(text, ensure_ascii=False), repr(text), ascii(text)):
+    for shown in {_JSON(text), _JSON_UNICODE(text), repr(text), ascii(text)}:
         yield shown[1:-1]
-        yield json.dumps(shown[1:-1])[1:-1]
+        yield _JSON(shown[1:-1])[1:-1]
     yield repr(raw)[2:-1]
     yield html.escape(text)
     yield html.escape(text).encode("ascii", "xmlcharrefreplace").decode()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.checkers.text import MASK, Cleaner
 
@@ -71,25 +71,47 @@ class Transcript:
 
     def lines(self, clean: Cleaner) -> list[str]:
         """Line by line, each marked with who said it; secrets masked, and no more than a person reads."""
-        lines = [line for run in self._runs for line in _lines(run, clean)]
-        if len(lines) <= MAX_LINES:
-            return lines
-        half = MAX_LINES // 2
-        return [*lines[:half], f"{NOTE}{len(lines) - 2 * half} lines left out", *lines[-half:]]
+        said = _fewer([line for run in self._runs for line in _lines(run)])
+        # Together, so that what a server wrapped is found, also where we spoke in between.
+        answers = [line for line in said if line.mark == SERVER]
+        parts = {at for at, line in enumerate(answers) if line.is_part}
+        told = iter(clean.lines([line.text for line in answers], MAX_LINE_LENGTH, parts))
+        return [line.mark + (next(told) if line.mark == SERVER else line.alone(clean)) for line in said]
 
 
-def _lines(run: _Run, clean: Cleaner) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Line:
+    mark: str
+    text: bytes = field(repr=False)
+    is_part: bool = False
+    """Where something was left out, or never came, a secret may have been cut in two."""
+
+    def alone(self, clean: Cleaner) -> str:
+        return clean(self.text, MAX_LINE_LENGTH, is_part=self.is_part)
+
+
+def _fewer(lines: list[_Line]) -> list[_Line]:
+    """Its beginning and its end. Chosen before they are cleaned: that is what costs time."""
+    if len(lines) <= MAX_LINES:
+        return lines
+    half = MAX_LINES // 2
+    first, last = lines[:half], lines[-half:]
+    first[-1], last[0] = replace(first[-1], is_part=True), replace(last[0], is_part=True)
+    return [*first, _Line(NOTE, f"{len(lines) - 2 * half} lines left out".encode()), *last]
+
+
+def _lines(run: _Run) -> Iterator[_Line]:
     is_tail = False
     for part in run.parts():
         if isinstance(part, int):
-            yield f"{NOTE}{part} bytes left out"
+            yield _Line(NOTE, f"{part} bytes left out".encode())
             is_tail = True
             continue
         for at, line in enumerate(part.splitlines(keepends=True)):
-            shown = _harmless(line.rstrip(b"\r\n")) if run.is_login else line
-            # Where something was left out, or never came, a secret may have been cut in two.
-            is_part = (is_tail and at == 0) or not line.endswith(b"\n")
-            yield run.mark + clean(shown, MAX_LINE_LENGTH, is_part=is_part)
+            # Without its end, which would hide that half a secret stands before it.
+            text = line.rstrip(b"\r\n")
+            shown = _harmless(text) if run.is_login else text
+            yield _Line(run.mark, shown, (is_tail and at == 0) or not line.endswith(b"\n"))
 
 
 def _harmless(line: bytes) -> bytes:

@@ -2,12 +2,15 @@
 
 import base64
 from collections.abc import Iterator
+from itertools import product
 
 from app.domain.enums import ErrorCode, Phase, Protocol, Security
 from bench.faults.cell import GRID, IMAP, SUCCESS, Cell, Verdict, error
 from bench.faults.mailbox import PASSWORD, USER
 from tests.fakes.server import Script
 
+SHORTEST_PART = 3
+"""Fewer characters of a password may be anything."""
 COUNTS = "lying counts"
 ECHOES = "echoed secrets"
 NONSENSE = error(ErrorCode.PROTOCOL_ERROR, Phase.MAILBOX)
@@ -69,6 +72,7 @@ def cells() -> Iterator[Cell]:
             yield Cell(COUNTS, name, protocol, security, (verdict,), {"mailbox": answer})
         for name, (answer, verdict) in (IMAP_ECHOES if protocol is IMAP else POP3_ECHOES).items():
             yield from _echoes(protocol, security, name, answer, verdict)
+        yield from _broken_echoes(protocol, security)
 
 
 def _echoes(
@@ -81,6 +85,27 @@ def _echoes(
     if rung == "login":
         script = {rung: answer.replace("%s", "{line}")}
         yield _echo(protocol, security, f"the client's own line, {name}", script, verdict)
+
+
+def _broken_echoes(protocol: Protocol, security: Security) -> Iterator[Cell]:
+    """Cut short where the server's line ends, or gone on with in the lines behind it."""
+    refusal = "{tag} NO " if protocol is IMAP else "-ERR "
+    for length in range(SHORTEST_PART, len(PASSWORD)):
+        script: Script = {"login": f"{refusal}wrong: {PASSWORD[:length]}\r\n"}
+        yield _echo(protocol, security, f"{length} characters of the password, login refused", script, WRONG)
+    for spelling, lines in product(("plain", "base64"), (2, 3)):
+        first, *others = _pieces(SPELLINGS[spelling], lines)
+        if protocol is IMAP:
+            said = "".join(f"* NO {piece}\r\n" for piece in (first, *others)) + f"{refusal}wrong\r\n"
+        else:
+            said = f"{refusal}{first}\r\n" + "".join(f"{piece}\r\n" for piece in others)
+        fault = f"password in {spelling} over {lines} lines, login refused"
+        yield _echo(protocol, security, fault, {"login": said}, WRONG)
+
+
+def _pieces(text: str, count: int) -> list[str]:
+    size = -(-len(text) // count)
+    return [text[at : at + size] for at in range(0, len(text), size)]
 
 
 def _echo(protocol: Protocol, security: Security, fault: str, script: Script, verdict: Verdict) -> Cell:

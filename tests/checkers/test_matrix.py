@@ -94,7 +94,8 @@ def assert_nothing_told(outcome: CheckOutcome) -> None:
     sasl = [raw, f"\0{USER}\0{PASSWORD}".encode(), f"{USER}\0{USER}\0{PASSWORD}".encode()]
     encoded = [base64.b64encode(message).decode().rstrip("=") for message in sasl]
     quoted = PASSWORD.replace("\\", "\\\\").replace('"', '\\"')
-    for form in (PASSWORD, quoted, quote(PASSWORD), quote_plus(PASSWORD), raw.hex(), *encoded, PASSWORD[:6]):
+    ends = [PASSWORD[:3], PASSWORD[-3:], encoded[0][:8], *(text[-8:] for text in encoded)]
+    for form in (PASSWORD, quoted, quote(PASSWORD), quote_plus(PASSWORD), raw.hex(), *encoded, *ends):
         assert form.casefold() not in kept.casefold()
 
 

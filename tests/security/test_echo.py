@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.checkers.text import Cleaner
+from app.checkers.text import MAX_READ, Cleaner
+from app.checkers.transcript import Transcript
 from app.domain.enums import Protocol
 from tests.checkers.faking import USER, check, target_at
 from tests.fakes import faults
@@ -85,6 +86,51 @@ def test_half_a_character_of_a_secret_is_not_kept() -> None:
 
     assert clean("you sent Grüß".encode()[:-1], is_part=True) == "you sent ********"
     assert clean("ße an alle is wrong".encode()[1:], is_part=True) == "******** is wrong"
+
+
+def wrapped(echo: bytes, lines: int, opening: bytes = b"") -> list[bytes]:
+    size = -(-len(echo) // lines)
+    return [opening + echo[at : at + size] + b"\r\n" for at in range(0, len(echo), size)]
+
+
+@pytest.mark.parametrize("opening", [b"", b" ", b"* NO ", b"* BAD [ALERT] ", b"-ERR "])
+@pytest.mark.parametrize("lines", [2, 3, 5])
+@each_canary
+def test_secret_wrapped_over_lines_is_not_kept(canary: Secret, lines: int, opening: bytes) -> None:
+    clean = Cleaner(replace(target_at(1), password=canary.text))
+    for form in ("plain", "url", "json", "hex", "base64, 0 bytes in", "base64, 1 bytes in", "reversed"):
+        transcript = Transcript()
+        for line in wrapped(spellings(canary.text)[form], lines, opening):
+            transcript.received(line)
+            transcript.sent(b"A1 NOOP\r\n")
+        told = [line for line in transcript.lines(clean) if line.startswith("S: ")]
+        assert set(told) == {"S: ********"}, form
+
+
+def test_lines_beside_a_wrapped_secret_are_kept() -> None:
+    clean = Cleaner(replace(target_at(1), password=ASCII.text))
+    said = [b"first", b"you sent " + ASCII.text.encode()[:15], ASCII.text.encode()[15:], b"last"]
+    assert clean.lines(said) == ["first", "********", "********", "last"]
+
+
+def test_secret_wrapped_over_capabilities_is_not_kept() -> None:
+    answer = b"+OK\r\nUSER\r\n" + b"".join(wrapped(ASCII.text.encode(), 2)) + b".\r\n"
+    outcome, _ = check(Protocol.POP3, {"capability": answer}, password=ASCII.text)
+    assert outcome.diagnostics["server"]["capabilities"] == ["USER", "********", "********"]
+
+
+def test_secret_cut_by_the_lines_left_out_is_not_kept() -> None:
+    transcript = Transcript()
+    for line in wrapped(ASCII.text.encode() * 40, 120):
+        transcript.received(line)
+    told = "\n".join(transcript.lines(Cleaner(replace(target_at(1), password=ASCII.text))))
+    assert not leaks(told, [ASCII])
+
+
+def test_what_is_far_behind_is_not_looked_at() -> None:
+    clean = Cleaner(replace(target_at(1), password=ASCII.text))
+    said = "x" * (MAX_READ - 5) + ASCII.text
+    assert clean(said, MAX_READ) == "x" * (MAX_READ - 5) + "****…"
 
 
 @pytest.mark.parametrize(
