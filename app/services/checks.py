@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import Table, bindparam, case, func, select, update
 from sqlalchemy.orm import aliased
 
 from app import checkers
@@ -26,6 +26,24 @@ REFUSALS = frozenset(
     {ErrorCode.AUTHENTICATION_FAILED, ErrorCode.TEMPORARILY_UNAVAILABLE, ErrorCode.OAUTH_FAILED}
 )
 """Results after which asking again soon makes things worse: accounts are locked, servers throttle."""
+
+# Made once, and of the bare table: putting such a statement together takes longer than running it.
+_TABLE = cast("Table", MonitorSchedule.__table__)
+_ROW = _TABLE.c
+_SETTLED = (
+    update(_TABLE)
+    .where(_ROW.id == bindparam("schedule_id"), _ROW.lease_token == bindparam("token"))
+    .values(
+        lease_until_ms=None,
+        lease_token=None,
+        last_checked_at=bindparam("checked_at"),
+        last_status=bindparam("status"),
+        last_error_code=bindparam("code"),
+        last_error_message=bindparam("message"),
+    )
+    .returning(_ROW.id)
+)
+_SUCCEEDED = _SETTLED.values(refusals=0)
 
 
 @dataclass(frozen=True)
@@ -105,21 +123,18 @@ def _result(record: CheckRecord) -> CheckResult:
 
 
 def _move_schedule(record: CheckRecord) -> bool:
-    outcome, row = record.outcome, MonitorSchedule
+    claim, outcome = record.claim, record.outcome
+    is_error = outcome.status is CheckStatus.ERROR
     moved = db.session.execute(
-        update(row)
-        .where(row.id == record.claim.schedule_id, row.lease_token == record.claim.token)
-        .values(
-            lease_until_ms=None,
-            lease_token=None,
-            last_checked_at=record.checked_at,
-            last_status=outcome.status,
-            last_error_code=outcome.code,
-            last_error_message=outcome.error_message,
-            **_next_check(record),
-        )
-        .returning(row.id)
-        .execution_options(synchronize_session=False)
+        _SETTLED.values(_next_check(record)) if is_error else _SUCCEEDED,
+        {
+            "schedule_id": claim.schedule_id,
+            "token": claim.token,
+            "checked_at": record.checked_at,
+            "status": outcome.status,
+            "code": outcome.code,
+            "message": outcome.error_message,
+        },
     )
     return moved.first() is not None
 
@@ -129,9 +144,7 @@ def _next_check(record: CheckRecord) -> dict[str, Any]:
 
     A disabled monitor's NULL stays NULL, because a comparison with NULL is never true.
     """
-    outcome, claim, row = record.outcome, record.claim, MonitorSchedule
-    if outcome.status is not CheckStatus.ERROR:
-        return {"refusals": 0}
+    outcome, claim, row = record.outcome, record.claim, _ROW
     checked_at = to_ms(record.checked_at)
     confirm_at = checked_at + outcome.duration_ms + CONFIRM_AFTER_MS
     is_first = row.last_status.is_distinct_from(CheckStatus.ERROR)
