@@ -50,8 +50,8 @@ class Attempt:
     newest_message_at: datetime | None = None
     """Looked for only where somebody wants to know."""
     quota: dict[str, dict[str, int]] | None = None
-    goodbye: str | None = None
-    """What the server said when it ended the session by itself (IMAP BYE)."""
+    goodbye: bytes | None = field(default=None, repr=False)
+    """What the server said when it ended the session by itself (IMAP BYE), raw like the last line."""
     last_line: bytes = field(default=b"", repr=False)
     """What the server said last, raw: to be cleaned before it is kept anywhere."""
     is_mailbox_open: bool = False

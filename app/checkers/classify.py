@@ -21,6 +21,8 @@ RESPONSE_CODES = {
     "PRIVACYREQUIRED": ErrorCode.LOGIN_DISABLED,
     "NONEXISTENT": ErrorCode.MAILBOX_UNAVAILABLE,
 }
+PERMANENT = frozenset({"SYS/PERM", "CONTACTADMIN", "OVERQUOTA"})
+"""The server's own trouble, or the account's, until somebody mends it: no other password would help."""
 _RESPONSE_CODE = re.compile(r"\[([A-Za-z/-]+)[^\]]*\]")
 
 WORDS = (
@@ -48,21 +50,30 @@ LATER_WORDS = re.compile(
 )
 
 
-def code_of(text: str, otherwise: ErrorCode) -> ErrorCode:
-    """The error code for a refusal in these words; `otherwise` when they say nothing special."""
+def code_of(said: bytes, otherwise: ErrorCode) -> ErrorCode:
+    """The error code for a refusal in these words; `otherwise` when they say nothing special.
+
+    They are to be raw: with a password such as "temporary" masked, they would say something else.
+    """
+    text = said.decode("utf-8", "replace").strip()
     for words, code in WORDS:
         if words.search(text):
             return code
     found = _RESPONSE_CODE.match(text)
-    if found and found[1].upper() in RESPONSE_CODES:
-        return RESPONSE_CODES[found[1].upper()]
+    name = found[1].upper() if found else ""
+    if name in RESPONSE_CODES:
+        return RESPONSE_CODES[name]
+    if name in PERMANENT and otherwise is ErrorCode.AUTHENTICATION_FAILED:
+        # Of the closed list this is the one that sends people to the server's administrator. "Later" would
+        # promise that it passes, and the password may well be right.
+        return ErrorCode.MAILBOX_UNAVAILABLE
     return ErrorCode.TEMPORARILY_UNAVAILABLE if LATER_WORDS.search(text) else otherwise
 
 
-def refused(attempt: Attempt, said: bytes | str, what: str, otherwise: ErrorCode) -> CheckError:
+def refused(attempt: Attempt, said: bytes, what: str, otherwise: ErrorCode) -> CheckError:
     """The server said no to something: `what` names it, as in "The server refused the login"."""
-    text = attempt.clean(said)
-    return CheckError(code_of(text, otherwise), f"The server refused {what}: {text or 'it gave no reason'}")
+    reason = attempt.clean(said) or "it gave no reason"
+    return CheckError(code_of(said, otherwise), f"The server refused {what}: {reason}")
 
 
 def unintelligible(attempt: Attempt, said: bytes | str) -> CheckError:

@@ -31,6 +31,10 @@ IDENTITY = f'("name" "Pillarbox" "version" "{VERSION}")'
 """How a guest gives its name (RFC 2971), for whoever reads the server's log."""
 LOOKED_THROUGH = 500
 """Among how many of the last messages the newest is looked for when the very last is an old one."""
+GOODBYE_SECONDS = 0.5
+"""How long a server that has said BYE is listened to: for the answer that it owes, and for its leaving."""
+ENDINGS = {ErrorCode.CONNECTION_CLOSED, ErrorCode.TIMEOUT}
+"""What becomes of a connection whose server has said BYE; the reason is in its words."""
 Answer = tuple[str, list[Any]]
 _BARE_STATUS = re.compile(rb"\S+ (OK|NO|BAD)")
 _TAGGED = re.compile(rb"[^*+ ]\S* (?P<status>[A-Za-z]+) ?(?P<text>.*)", re.DOTALL)
@@ -51,7 +55,7 @@ def _explained(attempt: Attempt) -> Iterator[None]:
     try:
         yield
     except CheckError as failure:
-        if failure.code is ErrorCode.CONNECTION_CLOSED and attempt.goodbye is not None:
+        if failure.code in ENDINGS and attempt.goodbye is not None:
             raise _dismissed(attempt, attempt.goodbye) from None
         raise
     except (imaplib.IMAP4.error, ValueError, IndexError):
@@ -60,13 +64,12 @@ def _explained(attempt: Attempt) -> Iterator[None]:
         raise unintelligible(attempt, attempt.last_line) from None
 
 
-def _dismissed(attempt: Attempt, said: str) -> CheckError:
+def _dismissed(attempt: Attempt, said: bytes) -> CheckError:
     """The server said BYE: it will not talk to us at all, or no longer."""
     is_greeting = attempt.phase is Phase.GREETING
     otherwise = ErrorCode.GREETING_REJECTED if is_greeting else ErrorCode.CONNECTION_CLOSED
-    return CheckError(
-        code_of(said, otherwise), f"The server ended the session: {said or 'it gave no reason'}"
-    )
+    reason = attempt.clean(said) or "it gave no reason"
+    return CheckError(code_of(said, otherwise), f"The server ended the session: {reason}")
 
 
 class ImapSession(imaplib.IMAP4):
@@ -200,7 +203,8 @@ class ImapSession(imaplib.IMAP4):
         self._attempt.record_greeting(line.removeprefix(b"* "))
         goodbye = _GOODBYE.fullmatch(line)
         if goodbye and self._attempt.phase is not Phase.LOGOUT:
-            self._attempt.goodbye = self._attempt.clean(goodbye["text"])
+            self._attempt.goodbye = goodbye["text"]
+            self._attempt.limits.tighten(GOODBYE_SECONDS)
 
     def _record_capabilities(self) -> None:
         # Cleaned as one text first: a secret with blanks in it would come apart into harmless words.
@@ -225,12 +229,23 @@ class ImapSession(imaplib.IMAP4):
         try:
             status, answers = command()
         except imaplib.IMAP4.abort:
-            raise
+            if self._attempt.goodbye is None or self._awaited_status() != "NO":
+                raise
+            status, answers = "NO", []
         except imaplib.IMAP4.error:
             status, answers = self._answer()[0], []
         if status != "OK":
             raise self._refused(what, REFUSALS[phase])
         return answers
+
+    def _awaited_status(self) -> str:
+        """How the command was answered behind a BYE, at which imaplib stops. Raises CheckError if it was not.
+
+        Some servers hang up on a wrong password, and say BYE ahead of their NO.
+        """
+        while not _TAGGED.fullmatch(self._attempt.last_line):
+            self.readline()
+        return self._answer()[0]
 
     def _ask(self, command: Callable[[], Answer]) -> list[Any] | None:
         """Give a command that the verdict does not hang on: None when the server refuses it."""
@@ -278,6 +293,8 @@ class ImapSession(imaplib.IMAP4):
     def _refused(self, what: str, otherwise: ErrorCode) -> CheckError:
         """BAD blames the command itself, not what it asked for; STARTTLS is unavailable either way."""
         status, text = self._answer()
+        if self._attempt.goodbye is not None:
+            otherwise = code_of(self._attempt.goodbye, otherwise)
         is_misunderstood = status != "NO" and otherwise is not ErrorCode.STARTTLS_UNAVAILABLE
         return refused(self._attempt, text, what, ErrorCode.PROTOCOL_ERROR if is_misunderstood else otherwise)
 

@@ -158,7 +158,7 @@ class Pop3Session(poplib.POP3):
         except poplib.error_proto as error:
             if not _is_refusal(error):
                 raise
-            said = error.args[0].removeprefix(REFUSAL)
+            said = error.args[0].removeprefix(REFUSAL).strip()
             raise refused(self._attempt, said, what, otherwise) from None
 
 

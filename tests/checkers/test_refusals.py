@@ -3,11 +3,12 @@
 import pytest
 
 from app import checkers
+from app.checkers.text import MASK
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security
 from app.domain.target import TlsPolicy
 from tests.checkers.faking import LOOPBACK, check, target_at
 from tests.fakes import faults
-from tests.fakes.server import Conversation, start_tls
+from tests.fakes.server import Act, Conversation, start_tls
 
 IMAP, POP3 = Protocol.IMAP, Protocol.POP3
 every_protocol = pytest.mark.parametrize("protocol", Protocol)
@@ -23,6 +24,52 @@ def test_second_attempt_can_save_the_check(protocol: Protocol) -> None:
     outcome, _ = check(protocol, {"greeting": close_the_first})
     assert outcome.status is CheckStatus.SUCCESS
     assert outcome.diagnostics["attempts"] == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("* BYE\r\n{tag} NO [AUTHENTICATIONFAILED] no\r\n", ErrorCode.AUTHENTICATION_FAILED),
+        ("* BYE bye\r\n{tag} NO wrong password\r\n", ErrorCode.AUTHENTICATION_FAILED),
+        ("* BYE Too many\r\n{tag} NO [AUTHENTICATIONFAILED] no\r\n", ErrorCode.AUTHENTICATION_FAILED),
+        ("* BYE [UNAVAILABLE] down\r\n{tag} NO login failed\r\n", ErrorCode.TEMPORARILY_UNAVAILABLE),
+        ("* BYE bye\r\n{tag} BAD what?\r\n", ErrorCode.CONNECTION_CLOSED),
+        ("* BYE bye\r\n{tag} OK in\r\n", ErrorCode.CONNECTION_CLOSED),
+    ],
+)
+@pytest.mark.parametrize("ending", [faults.close, faults.silence])
+@pytest.mark.parametrize("password", ["s3cret word", "pässwörd"])
+def test_answer_behind_a_goodbye_counts(said: str, code: ErrorCode, ending: Act, password: str) -> None:
+    outcome, server = check(IMAP, {"login": [said, ending]}, password=password)
+    assert (outcome.code, outcome.phase, server.connections) == (code, Phase.LOGIN, 1)
+    assert "logout" not in outcome.diagnostics["timings"]
+
+
+@pytest.mark.parametrize("password", ["s3cret word", "pässwörd"])
+def test_server_that_stays_behind_its_goodbye_is_left(password: str) -> None:
+    outcome, _ = check(IMAP, {"login": ["* BYE go\r\n", faults.silence]}, password=password, deadline=60)
+    assert outcome.code is ErrorCode.CONNECTION_CLOSED
+    assert outcome.message == "The server ended the session: go"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "password", "answer", "code"),
+    [
+        (IMAP, "temporarily", "{tag} NO temporarily down\r\n", ErrorCode.TEMPORARILY_UNAVAILABLE),
+        (IMAP, "UNAVAILABLE", "{tag} NO [UNAVAILABLE] no\r\n", ErrorCode.TEMPORARILY_UNAVAILABLE),
+        (IMAP, "disallowed", "{tag} NO Plaintext login disallowed\r\n", ErrorCode.LOGIN_DISABLED),
+        (IMAP, "too many", "* BYE too many users\r\n", ErrorCode.TEMPORARILY_UNAVAILABLE),
+        (POP3, "SYS/TEMP", "-ERR [SYS/TEMP] no\r\n", ErrorCode.TEMPORARILY_UNAVAILABLE),
+        (POP3, "AUTH", "-ERR [AUTH] no, it is locked temporarily\r\n", ErrorCode.AUTHENTICATION_FAILED),
+    ],
+)
+def test_password_in_the_words_of_a_refusal_is_masked_but_changes_no_verdict(
+    protocol: Protocol, password: str, answer: str, code: ErrorCode
+) -> None:
+    outcome, _ = check(protocol, {"login": answer}, password=password)
+    assert outcome.code is code
+    assert MASK in (outcome.message or "")
+    assert password not in (outcome.message or "")
 
 
 @every_protocol
