@@ -1,6 +1,5 @@
 """The IMAP checker: imaplib speaks the protocol (RFC 3501) over our own socket."""
 
-import base64
 import imaplib
 import re
 import ssl
@@ -16,7 +15,7 @@ from app.checkers.count import message_count
 from app.checkers.failure import CheckError
 from app.checkers.folder import encode_folder
 from app.checkers.mailbox import arrivals_in, quota_in
-from app.checkers.sasl import BearerExchange
+from app.checkers.sasl import PLAIN, Exchange, PlainExchange
 from app.checkers.session import climb
 from app.checkers.sockets import Connection
 from app.checkers.tls import TlsUpgrade
@@ -80,7 +79,6 @@ class ImapSession(imaplib.IMAP4):
         self._attempt = attempt
         attempt.enter(Phase.GREETING)
         super().__init__()
-        self._record_capabilities()
 
     @property
     def tagpre(self) -> Any:
@@ -111,37 +109,40 @@ class ImapSession(imaplib.IMAP4):
             if self._attempt.phase is Phase.STARTTLS and self._answer()[0] in {"NO", "BAD"}:
                 raise self._refused("STARTTLS", ErrorCode.STARTTLS_UNAVAILABLE) from None
             raise
-        self._record_capabilities()
 
     def sign_in(self, user: str, password: str) -> None:
-        offers_plain = "AUTH=PLAIN" in self.capabilities
+        offers_plain = PLAIN in self.mechanisms
         if "LOGINDISABLED" in self.capabilities and not (self._attempt.tls and offers_plain):
             raise CheckError(
                 ErrorCode.LOGIN_DISABLED,
                 "The server does not allow a login with a password on this connection.",
             )
         if offers_plain and ("LOGINDISABLED" in self.capabilities or not f"{user}{password}".isascii()):
-            self._insist(lambda: self._authenticate_plain(user, password), "the login", Phase.LOGIN)
+            self.exchange(PlainExchange(user, password))
         else:
             self._insist(lambda: self._login(user, password), "the login", Phase.LOGIN)
-        self._enter_authenticated()
+            self._enter_authenticated()
 
     def _enter_authenticated(self) -> None:
         self.state = "AUTH"
         if offered := self.untagged_responses.get("CAPABILITY"):
-            # What the server offers once it knows who is there; most say so together with their OK.
+            # What the server offers once it knows who is there; most say so together with their OK. The
+            # others are not asked: quota and name are not worth a round trip in each and every check.
             self.capabilities = tuple(cast("bytes", offered[-1]).decode("ascii", "replace").upper().split())
 
     @property
     def mechanisms(self) -> set[str]:
         return {name.removeprefix("AUTH=") for name in self.capabilities if name.startswith("AUTH=")}
 
-    def exchange(self, exchange: BearerExchange) -> None:
+    def exchange(self, exchange: Exchange) -> None:
+        """AUTHENTICATE, in one round trip where the server takes an initial response (RFC 4959)."""
         takes_more = "SASL-IR" in self.capabilities and len(exchange.message) <= MAX_INITIAL_RESPONSE
         words = (exchange.mechanism, exchange.open()) if takes_more else (exchange.mechanism,)
-        # What imaplib asks at each challenge.
+        # What imaplib asks at each challenge; its own authenticate() fails at one that is not base64.
         self.literal = cast("Any", exchange.answer)
-        self._insist(lambda: self.xatom("AUTHENTICATE", *words), "the login", Phase.LOGIN)
+        # Explained here already: whoever gave the token is to hear of everything that came of it.
+        with _explained(self._attempt):
+            self._insist(lambda: self.xatom("AUTHENTICATE", *words), "the login", Phase.LOGIN)
         self._enter_authenticated()
 
     def open_mailbox(self) -> None:
@@ -150,7 +151,7 @@ class ImapSession(imaplib.IMAP4):
             self._ask(lambda: self.xatom("ID", IDENTITY))
         name = self._attempt.target.mailbox
         answers = self._insist(
-            lambda: self.select(_folder(name), readonly=True),
+            lambda: self.select(self._folder(name), readonly=True),
             f"to open the mailbox {name!r}",
             Phase.MAILBOX,
         )
@@ -163,7 +164,7 @@ class ImapSession(imaplib.IMAP4):
         if (limit := self._attempt.age_limit) is not None:
             self._attempt.newest_message_at = self._newest_message_at(limit)
         if "QUOTA" in self.capabilities:
-            _, quotas = self._ask(lambda: self.getquotaroot(_folder(target.mailbox))) or (None, [])
+            _, quotas = self._ask(lambda: self.getquotaroot(self._folder(target.mailbox))) or (None, [])
             self._attempt.quota = quota_in(quotas)
 
     def say_goodbye(self) -> None:
@@ -173,7 +174,14 @@ class ImapSession(imaplib.IMAP4):
         """Asked by imaplib behind the greeting and again behind STARTTLS: nothing said before counts."""
         self._attempt.enter(Phase.CAPABILITY)
         self.untagged_responses.clear()
-        return super().capability()
+        status, answers = super().capability()
+        names = (answers[-1] or b"").upper().split()
+        # Cleaned as one text first: a secret with blanks in it would come apart into harmless words.
+        self._attempt.record_capabilities(self._attempt.clean(b" ".join(names), MAX_CAPABILITY_LINE).split())
+        if b"IMAP4REV2" in names:
+            # imaplib insists on a name that it knows, and takes this one too (RFC 9051 came later).
+            answers = [b" ".join((*names, b"IMAP4"))]
+        return status, answers
 
     def readline(self) -> bytes:
         """One line, in the form imaplib insists on: CRLF at the end, and a blank behind a bare status."""
@@ -206,23 +214,9 @@ class ImapSession(imaplib.IMAP4):
             self._attempt.goodbye = goodbye["text"]
             self._attempt.limits.tighten(GOODBYE_SECONDS)
 
-    def _record_capabilities(self) -> None:
-        # Cleaned as one text first: a secret with blanks in it would come apart into harmless words.
-        line = self._attempt.clean(" ".join(self.capabilities), MAX_CAPABILITY_LINE)
-        self._attempt.record_capabilities(line.split())
-
     def _login(self, user: str, password: str) -> Answer:
         # Bytes pass through xatom as they are; imaplib's own login knows ASCII alone and quotes no user.
         return self.xatom("LOGIN", cast("str", _quoted(user)), cast("str", _quoted(password)))
-
-    def _authenticate_plain(self, user: str, password: str) -> Answer:
-        """SASL PLAIN (RFC 4616), in one round trip where the server takes an initial response (RFC 4959)."""
-        message = f"\0{user}\0{password}".encode()
-        if "SASL-IR" in self.capabilities:
-            return self.xatom("AUTHENTICATE", "PLAIN", base64.b64encode(message).decode())
-        # A second challenge would be a mistake of the server: None calls the exchange off.
-        messages = iter([message])
-        return cast("Answer", self.authenticate("PLAIN", lambda _: next(messages, None)))
 
     def _insist(self, command: Callable[[], Answer], what: str, phase: Phase) -> list[Any]:
         """Give a command; a NO or BAD in answer to it becomes a CheckError."""
@@ -286,6 +280,11 @@ class ImapSession(imaplib.IMAP4):
     def _newest_of(self, messages: str) -> datetime | None:
         return max(arrivals_in(self._ask(lambda: self.fetch(messages, "(INTERNALDATE)")) or []), default=None)
 
+    def _folder(self, name: str) -> str:
+        """A mailbox name. Servers that know IMAP4rev2 alone want no modified UTF-7 (RFC 9051, 5.1)."""
+        is_new_only = "IMAP4REV2" in self.capabilities and "IMAP4REV1" not in self.capabilities
+        return cast("str", _quoted(name if is_new_only else encode_folder(name)))
+
     def _answer(self) -> tuple[str, bytes]:
         found = _TAGGED.fullmatch(self._attempt.last_line)
         return (found["status"].decode(), found["text"]) if found else ("", b"")
@@ -303,10 +302,6 @@ REFUSALS = {
     Phase.LOGIN: ErrorCode.AUTHENTICATION_FAILED,
     Phase.MAILBOX: ErrorCode.MAILBOX_UNAVAILABLE,
 }
-
-
-def _folder(name: str) -> str:
-    return _quoted(encode_folder(name)).decode()
 
 
 def _quoted(text: str) -> bytes:

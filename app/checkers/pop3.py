@@ -12,7 +12,7 @@ from app.checkers.classify import refused, unintelligible
 from app.checkers.count import message_count
 from app.checkers.failure import CheckError
 from app.checkers.mailbox import arrival_in
-from app.checkers.sasl import BearerExchange
+from app.checkers.sasl import PLAIN, Exchange, PlainExchange
 from app.checkers.session import climb
 from app.checkers.sockets import Connection
 from app.checkers.tls import TlsUpgrade
@@ -30,8 +30,15 @@ MAX_HEADER_LINE = 64 * 1024
 
 def check_pop3(attempt: Attempt) -> None:
     """Climb the ladder of one POP3 mailbox; evidence goes to the attempt. Raises CheckError."""
-    try:
+    with _explained(attempt):
         climb(attempt, Pop3Session)
+
+
+@contextmanager
+def _explained(attempt: Attempt) -> Iterator[None]:
+    """Turn what poplib raises on odd servers into a CheckError."""
+    try:
+        yield
     except poplib.error_proto as error:
         raise unintelligible(attempt, error.args[0]) from None
     except (ValueError, IndexError):
@@ -63,11 +70,15 @@ class Pop3Session(poplib.POP3):
         self._read_capabilities()
 
     def sign_in(self, user: str, password: str) -> None:
-        if self._attempt.tls is None and "STLS" in self._capabilities and "USER" not in self._capabilities:
-            # How POP3 says LOGINDISABLED (RFC 2595, 4): USER shows up behind STLS only.
+        offers_user, offers_plain = "USER" in self._capabilities, PLAIN in self.mechanisms
+        if not (self._attempt.tls or offers_user or offers_plain) and "STLS" in self._capabilities:
+            # How POP3 says LOGINDISABLED (RFC 2595, 4): logins with a password show up behind STLS only.
             raise CheckError(
                 ErrorCode.LOGIN_DISABLED, "The server allows a login with a password only behind TLS."
             )
+        if offers_plain and not (offers_user and f"{user}{password}".isascii()):
+            self.exchange(PlainExchange(user, password))
+            return
         with self._refusals("the login", ErrorCode.AUTHENTICATION_FAILED):
             self.user(user)
             self.pass_(password)
@@ -76,12 +87,13 @@ class Pop3Session(poplib.POP3):
     def mechanisms(self) -> set[str]:
         return {name.upper() for name in self._capabilities.get("SASL", [])}
 
-    def exchange(self, exchange: BearerExchange) -> None:
+    def exchange(self, exchange: Exchange) -> None:
         """AUTH (RFC 5034), with the initial response behind it where that makes no line too long."""
         command = f"AUTH {exchange.mechanism}"
         if len(command) + 1 + len(exchange.message) <= MAX_COMMAND:
             command += f" {exchange.open()}"
-        with self._refusals("the login", ErrorCode.AUTHENTICATION_FAILED):
+        # Explained here already: whoever gave the token is to hear of everything that came of it.
+        with _explained(self._attempt), self._refusals("the login", ErrorCode.AUTHENTICATION_FAILED):
             said = self._say(command)
             while not said.startswith(ACCEPTANCE):
                 said = self._say(exchange.answer(said[1:].strip()).decode())
@@ -138,17 +150,16 @@ class Pop3Session(poplib.POP3):
         self._attempt.record_capabilities(lines)
 
     def _ask_capabilities(self) -> dict[str, list[str]]:
-        """CAPA is optional (RFC 2449), and what servers write into it is not always well-formed."""
+        """CAPA is optional (RFC 2449). poplib would drop the whole answer for one odd line."""
         try:
-            return super().capa()
-        except (IndexError, UnicodeDecodeError):
-            return {}
+            self._say("CAPA")
         except poplib.error_proto as error:
-            # poplib hides the server's own words behind words of its own.
-            said = error.__context__ or error
-            if _is_refusal(said):
+            if _is_refusal(error):
                 return {}
-            raise unintelligible(self._attempt, said.args[0]) from None
+            raise
+        lines = iter(lambda: self._getline()[0], b".")
+        offers = [line.decode().split() for line in lines if line.isascii()]
+        return {words[0].upper(): words[1:] for words in offers if words}
 
     @contextmanager
     def _refusals(self, what: str, otherwise: ErrorCode) -> Iterator[None]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from app.domain.enums import ErrorCode, Protocol
 from bench.faults.cell import GRID, IMAP, PLAIN, POP3, SUCCESS, Cell, error, phase_of
 from tests.fakes import faults
-from tests.fakes.server import Conversation, Step
+from tests.fakes.server import Conversation, Script, Step
 
 FAMILY = "refusals"
 NONSENSE = ErrorCode.PROTOCOL_ERROR
@@ -90,6 +90,14 @@ ROWS: list[tuple[Protocol, str, Step, ErrorCode]] = [
 ]
 
 
+PLAIN_ONLY: Script = {
+    "capability": "+OK\r\nsasl LOGIN plain\r\n\r\nstls\r\n.\r\n",
+    "capability_secured": "+OK\r\nSASL PLAIN\r\n.\r\n",
+    "unknown": "+OK in\r\n",
+    "user": "-ERR unknown\r\n",
+}
+
+
 def cells() -> Iterator[Cell]:
     for protocol, security in GRID:
         for of, rung, step, code in ROWS:
@@ -97,6 +105,9 @@ def cells() -> Iterator[Cell]:
                 verdict = error(code, phase_of(rung))
                 yield Cell(FAMILY, _words(rung, step), protocol, security, (verdict,), {rung: step})
     yield from _forbidden_logins()
+    yield from _odd_prompts()
+    for security in (security for protocol, security in GRID if protocol is POP3):
+        yield Cell(FAMILY, "AUTH PLAIN instead of USER", POP3, security, (SUCCESS,), PLAIN_ONLY)
 
 
 def _words(rung: str, step: Step) -> str:
@@ -121,6 +132,18 @@ def _forbidden_logins() -> Iterator[Cell]:
     for security in (security for protocol, security in GRID if protocol is IMAP):
         never = {"capability": "* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n{tag} OK\r\n"}
         yield Cell(FAMILY, "LOGINDISABLED always", IMAP, security, (error(DISABLED, "login"),), never)
+
+
+def _odd_prompts() -> Iterator[Cell]:
+    """AUTHENTICATE PLAIN with servers that prompt in words, or have not heard the initial response."""
+    for security in (security for protocol, security in GRID if protocol is IMAP and security is not PLAIN):
+        for initial in ("", " SASL-IR"):
+            offered = f"IMAP4rev1 STARTTLS LOGINDISABLED AUTH=PLAIN{initial}"
+            capability = f"* CAPABILITY {offered}\r\n{{tag}} OK\r\n"
+            login: Step = ["+ go ahead\r\n", _take_answer, "{tag} OK in\r\n"]
+            script = {"capability": capability, "capability_secured": capability, "login": login}
+            fault = f"AUTHENTICATE prompts in words{' all the same' if initial else ''}"
+            yield Cell(FAMILY, fault, IMAP, security, (SUCCESS,), script)
 
 
 def _take_answer(conversation: Conversation) -> None:

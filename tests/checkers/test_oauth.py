@@ -239,6 +239,23 @@ class TestRefusals:
             sign_in(protocol, tokens, REFUSED[protocol])
         assert len(tokens.tokens) == 2
 
+    @pytest.mark.parametrize(
+        ("protocol", "ending"),
+        [
+            (IMAP, "* BYE bye\r\n{tag} NO [AUTHENTICATIONFAILED] no\r\n"),
+            (IMAP, "* BYE bye\r\nwhat?\r\n"),
+            (IMAP, "what?\r\n"),
+            (POP3, "what?\r\n"),
+        ],
+    )
+    def test_refused_token_is_forgotten_however_the_dialogue_ends(
+        self, tokens: TokenServer, protocol: Protocol, ending: str
+    ) -> None:
+        outcome, server = sign_in(protocol, tokens, challenged(protocol, COMPLAINT, ending=ending))
+        assert (outcome.code, server.connections) == (ErrorCode.AUTHENTICATION_FAILED, 1)
+        sign_in(protocol, tokens)
+        assert len(tokens.tokens) == 2
+
     def test_token_is_kept_where_the_server_is_merely_busy(self, tokens: TokenServer) -> None:
         for _ in range(2):
             outcome, _ = sign_in(IMAP, tokens, "{tag} NO [UNAVAILABLE] later\r\n")
