@@ -222,12 +222,20 @@ class Settings:
         "its ISO 3166 country; without one, monitors with `allowedCheckCountryCodes` are not checked there",
         None,
     )
-    check_threads: int = _setting(_integer(1, 5000), "checks in flight at once", 500)
+    check_threads: int = _setting(
+        _integer(1, 5000), "checks in flight at once; a quarter of them for targets that last timed out", 500
+    )
+    checks_per_host: int = _setting(
+        _integer(1, 5000), "checks in flight at once at one host and port, for each scheduler", 50
+    )
     allow_private_targets: bool = _setting(
         _boolean, "allow checks of loopback, link-local and private addresses", False
     )
     target_allow: tuple[Network, ...] = _setting(_networks, "networks that may be checked all the same", ())
     target_deny: tuple[Network, ...] = _setting(_networks, "networks that are never checked", ())
+    retention_days: int = _setting(
+        _integer(1, 3650), "days that check results are kept; their hourly and daily sums stay", 30
+    )
     rate_limit: str = _setting(
         _matching(r"off|[1-9][0-9]{0,8}/(second|minute|hour|day)", "`off` or a rate such as 100/minute"),
         "requests per caller; `off` ends the counting",

@@ -98,7 +98,7 @@ class Recorded:
     def __init__(self, app: Flask, server: Dovecot, pool: ThreadPoolExecutor, block: int) -> None:
         self._app, self._pool = app, pool
         self._checked = 0
-        self._slots = Slots(block)
+        self._slots = Slots(block, 1, block)
         self._writer = Writer(app, self._slots)
         config = {
             "protocol": "imap",

@@ -12,6 +12,8 @@ CONFIRM_AFTER_MS = 30_000
 BACK_OFF_MS = 15 * 60_000
 """How far apart the checks of a mailbox that refuses us grow, unless its interval is longer anyway."""
 
+LATE_MS = 5_000
+
 OVERDUE_GRACE_MS = 60_000
 """For a scheduler that is restarted, or has many checks to catch up on."""
 
@@ -38,6 +40,16 @@ def next_after_refusal_ms(checked_at_ms: int, planned_at_ms: int, refusals: int,
     doubled = interval_ms << min(max(refusals - 1, 0), 30)
     distance = min(doubled, max(interval_ms, BACK_OFF_MS))
     return checked_at_ms + distance if distance > interval_ms else planned_at_ms
+
+
+def is_late(due_at_ms: int, begun_at_ms: int) -> bool:
+    """Whether a check begins so late that it is counted."""
+    return begun_at_ms - due_at_ms > LATE_MS
+
+
+def skipped_slots(due_at_ms: int, planned_at_ms: int, interval_ms: int) -> int:
+    """How many planned times are left out between the check that was due and the next that is planned."""
+    return max(planned_at_ms - due_at_ms - 1, 0) // interval_ms
 
 
 def overdue_after_ms(timeout_ms: int) -> int:

@@ -1,6 +1,6 @@
 """Claiming due checks: which scheduler runs what, and never two of one mailbox at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,16 @@ CLAIM_LOCK = 7_455_274
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Which of the due checks are wanted: those of a lane, and of one server or of none of several."""
+
+    is_slow: bool = False
+    server: str | None = None
+    other_servers_than: frozenset[str] = frozenset()
+    other_organizations_than: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
 class ClaimedCheck:
     """One check that this scheduler has to run now, with all that it needs to run it."""
 
@@ -29,14 +39,21 @@ class ClaimedCheck:
     monitor_id: int
     monitor_public_id: UUID
     location_id: int
+    organization_id: int
+    server: str
+    is_slow: bool
     hostname: str
     port: int | None
     timeout_seconds: int
     interval_ms: int
+    due_at_ms: int
     planned_at_ms: int
     """The next check after this one, as the claim planned it."""
     refusals: int
     config_encrypted: str = field(repr=False)
+
+
+EVERYBODY = Choice()
 
 
 class random_uuid(FunctionElement[UUID]):  # noqa: N801 - an SQL function, spelt as one
@@ -66,23 +83,24 @@ def _wait_for_turn() -> None:
         db.session.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
 
 
-def claim(location_id: int, now: datetime, limit: int) -> list[ClaimedCheck]:
+def claim(location_id: int, now: datetime, limit: int, choice: Choice = EVERYBODY) -> list[ClaimedCheck]:
     """Take at most `limit` due rows of a location: lease, token and next planned time in one statement.
 
     The next time is set now and not when the check ends, so that a crash costs one check and never
     a monitor. A mailbox whose check is in flight anywhere is passed over: its row stays due.
     """
     _wait_for_turn()
-    statement = claim_statement(location_id, to_ms(now), limit, dialect=db.engine.dialect.name)
-    claimed = db.session.execute(statement).all()
-    taken = {row.id: row for row in claimed}
+    statement = claim_statement(location_id, to_ms(now), limit, choice, dialect=db.engine.dialect.name)
+    taken = {row.id: row for row in db.session.execute(statement)}
     rows = db.session.execute(
         select(
-            MonitorSchedule.id,
+            MonitorSchedule.id.label("schedule_id"),
+            MonitorSchedule.organization_id,
+            MonitorSchedule.server,
             MonitorSchedule.interval_ms,
             MonitorSchedule.refusals,
             Monitor.id.label("monitor_id"),
-            Monitor.public_id,
+            Monitor.public_id.label("monitor_public_id"),
             Monitor.hostname,
             Monitor.port,
             Monitor.timeout_seconds,
@@ -90,33 +108,35 @@ def claim(location_id: int, now: datetime, limit: int) -> list[ClaimedCheck]:
         )
         .join(Monitor, Monitor.id == MonitorSchedule.monitor_id)
         .where(MonitorSchedule.id.in_(taken))
+        .order_by(MonitorSchedule.due_at_ms, MonitorSchedule.id)
     )
     return [
         ClaimedCheck(
-            schedule_id=row.id,
-            token=taken[row.id].lease_token,
-            monitor_id=row.monitor_id,
-            monitor_public_id=row.public_id,
+            token=taken[schedule_id].lease_token,
             location_id=location_id,
-            hostname=row.hostname,
-            port=row.port,
-            timeout_seconds=row.timeout_seconds,
-            interval_ms=row.interval_ms,
-            planned_at_ms=taken[row.id].next_check_at_ms,
-            refusals=row.refusals,
-            config_encrypted=row.config_encrypted,
+            is_slow=choice.is_slow,
+            due_at_ms=taken[schedule_id].due_at_ms,
+            planned_at_ms=taken[schedule_id].next_check_at_ms,
+            **columns,
         )
-        for row in rows
+        for columns in (row._asdict() for row in rows)
+        for schedule_id in [columns["schedule_id"]]
     ]
 
 
-def claim_statement(location_id: int, now_ms: int, limit: int, *, dialect: str) -> Any:
+def claim_statement(location_id: int, now_ms: int, limit: int, choice: Choice, *, dialect: str) -> Any:
     """`UPDATE … RETURNING` over the due rows; PostgreSQL locks them, SQLite has one writer anyway."""
-    row = MonitorSchedule
+    row, other = MonitorSchedule, aliased(MonitorSchedule)
+    is_before = or_(
+        other.next_check_at_ms < row.next_check_at_ms,
+        and_(other.next_check_at_ms == row.next_check_at_ms, other.id < row.id),
+    )
     due: Any = (
         select(row.id)
-        .where(row.location_id == location_id, row.next_check_at_ms <= now_ms)
-        .where(is_free(row, now_ms), *_is_only_one(row, location_id, now_ms))
+        .where(*_is_wanted(row, location_id, now_ms, choice))
+        # No other row of the same mailbox is being checked, nor would be taken before this one.
+        .where(_no_other(row, other, other.lease_until_ms >= now_ms))
+        .where(_no_other(row, other, and_(*_is_wanted(other, location_id, now_ms, choice), is_before)))
         .order_by(row.next_check_at_ms)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -131,23 +151,26 @@ def claim_statement(location_id: int, now_ms: int, limit: int, *, dialect: str) 
         .values(
             lease_token=random_uuid(),
             lease_until_ms=literal(now_ms + LEASE_MARGIN_MS) + row.timeout_ms,
+            due_at_ms=row.next_check_at_ms,
             next_check_at_ms=next_slot(now_ms),
         )
-        .returning(row.id, row.lease_token, row.next_check_at_ms)
+        .returning(row.id, row.lease_token, row.due_at_ms, row.next_check_at_ms)
         .execution_options(synchronize_session=False)
     )
 
 
-def _is_only_one(row: Any, location_id: int, now_ms: int) -> tuple[ColumnElement[bool], ...]:
-    """No other row of the same mailbox is being checked, nor due here before this one."""
-    other = aliased(MonitorSchedule)
-    is_checked = other.lease_until_ms >= now_ms
-    is_before = or_(
-        other.next_check_at_ms < row.next_check_at_ms,
-        and_(other.next_check_at_ms == row.next_check_at_ms, other.id < row.id),
-    )
-    is_first = and_(other.location_id == location_id, is_free(other, now_ms), is_before)
-    return _no_other(row, other, is_checked), _no_other(row, other, is_first)
+def _is_wanted(row: Any, location_id: int, now_ms: int, choice: Choice) -> Iterator[ColumnElement[bool]]:
+    """The row is due, free, and of those that were asked for."""
+    yield row.location_id == location_id
+    yield row.is_slow.is_(choice.is_slow)
+    yield row.next_check_at_ms <= now_ms
+    yield is_free(row, now_ms)
+    if choice.server is not None:
+        yield row.server == choice.server
+    if choice.other_servers_than:
+        yield row.server.not_in(choice.other_servers_than)
+    if choice.other_organizations_than:
+        yield row.organization_id.not_in(choice.other_organizations_than)
 
 
 def _no_other(row: Any, other: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -166,19 +189,19 @@ def is_in_flight(mailbox_key: str, now: datetime) -> bool:
     return bool(db.session.scalar(select(exists().where(is_checked))))
 
 
-def release(tokens: Iterable[UUID], now: datetime) -> None:
-    """Give back checks that were claimed and will not be run: they are due at once for whoever is left.
+def release(tokens: Iterable[UUID]) -> None:
+    """Give back checks that were claimed and will not be run: they are due again as they were before.
 
     A monitor that was disabled meanwhile stays unplanned.
     """
-    planned = MonitorSchedule.next_check_at_ms
+    row = MonitorSchedule
     db.session.execute(
-        update(MonitorSchedule)
-        .where(MonitorSchedule.lease_token.in_(list(tokens)))
+        update(row)
+        .where(row.lease_token.in_(list(tokens)))
         .values(
             lease_until_ms=None,
             lease_token=None,
-            next_check_at_ms=case((planned.is_not(None), to_ms(now))),
+            next_check_at_ms=case((row.next_check_at_ms.is_not(None), row.due_at_ms)),
         )
         .execution_options(synchronize_session=False)
     )

@@ -27,6 +27,23 @@ def beat(location_id: int, now: datetime) -> None:
     db.session.execute(update(Location).where(Location.id == location_id).values(heartbeat_at=now))
 
 
+COUNTERS = ("checks_begun", "checks_late", "checks_put_off", "checks_skipped")
+
+
+def count(location_id: int, **counted: int) -> None:
+    """Add to the location's counters, named as its columns are."""
+    values = {name: getattr(Location, name) + number for name, number in counted.items()}
+    db.session.execute(update(Location).where(Location.id == location_id).values(values))
+
+
+def counters() -> dict[str, dict[str, int]]:
+    """For each location's code what its schedulers have counted."""
+    rows = db.session.execute(
+        select(Location.code, *(getattr(Location, name) for name in COUNTERS)).order_by(Location.id)
+    )
+    return {row.code: {name: getattr(row, name) for name in COUNTERS} for row in rows}
+
+
 def active(now: datetime) -> list[Location]:
     """The locations whose scheduler has been heard of in the last 60 s."""
     return list(

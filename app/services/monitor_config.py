@@ -45,8 +45,14 @@ class ConfigStore:
             log.warning("config_undecryptable monitor=%s error=%s", monitor.public_id, error)
             return None
 
-    def mailbox_key(self, hostname: str, port: int | None, config: Mapping[str, Any]) -> str:
-        return self.mailbox_key_of(target_from_config(hostname, port, config))
+    def mailbox(self, hostname: str, port: int | None, config: Mapping[str, Any]) -> tuple[str, str]:
+        """The server, as host name and port that are dialled, and a key of the mailbox there.
+
+        The key is the same for all monitors of one mailbox: server and user. It tells neither.
+        """
+        target = target_from_config(hostname, port, config)
+        server = f"{target.hostname}:{target.effective_port}"
+        return server, self.mailbox_key_of(target)
 
     def mailbox_key_of(self, target: CheckTarget) -> str:
         """The same for all monitors of one mailbox: host name, port that is dialled, user."""

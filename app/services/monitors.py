@@ -151,12 +151,14 @@ def create(
     customer = _customer(actor, customer_id, organization_id)
     config = chosen_config(fields, {}) or {}
     public_id = uuid4()
+    server, mailbox_key = store.mailbox(fields["hostname"], fields.get("port"), config)
     monitor = Monitor(
         public_id=public_id,
         organization_id=customer.organization_id,
         customer=customer,
         protocol=_protocol(config),
-        mailbox_key=store.mailbox_key(fields["hostname"], fields.get("port"), config),
+        server=server,
+        mailbox_key=mailbox_key,
         config_encrypted=store.seal(public_id, config),
         created_at=now,
         updated_at=now,
@@ -195,7 +197,7 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
         audit.record(actor, AuditAction.MONITOR_UPDATE, monitor, now=now, changes=changes)
     if changed & RECHECKED:
         config = (stored if wanted is None else wanted) or {}
-        monitor.mailbox_key = store.mailbox_key(monitor.hostname, monitor.port, config)
+        monitor.server, monitor.mailbox_key = store.mailbox(monitor.hostname, monitor.port, config)
         schedules.sync(monitor, now)
     return monitor
 

@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.enums import MonitorStatus
@@ -11,6 +11,13 @@ from app.services import locations, migrations, monitors, schedules
 from app.version import VERSION
 
 log = logging.getLogger(__name__)
+
+COUNTED = {
+    "checks_begun": "Checks begun.",
+    "checks_late": "Checks begun more than 5 s after they were due.",
+    "checks_put_off": "Due checks given back because their server had as many in flight as may be.",
+    "checks_skipped": "Planned times that passed while the check before was still waiting to begin.",
+}
 
 
 def readiness(now: datetime) -> dict[str, str]:
@@ -35,7 +42,16 @@ def metrics(now: datetime) -> bytes:
     ).set(1)
     _monitor_metrics(registry)
     _schedule_metrics(registry, now)
+    _counter_metrics(registry)
     return generate_latest(registry)
+
+
+def _counter_metrics(registry: CollectorRegistry) -> None:
+    counted = locations.counters()
+    for name, meaning in COUNTED.items():
+        counter = Counter(f"pillarbox_{name}", meaning, ["location"], registry=registry)
+        for code, counts in counted.items():
+            counter.labels(code).inc(counts[name])
 
 
 def _monitor_metrics(registry: CollectorRegistry) -> None:
@@ -46,16 +62,19 @@ def _monitor_metrics(registry: CollectorRegistry) -> None:
 
 
 def _schedule_metrics(registry: CollectorRegistry, now: datetime) -> None:
-    due = Gauge("pillarbox_checks_due", "Checks due and not yet begun.", ["location"], registry=registry)
+    labels = ["location", "lane"]
+    due = Gauge("pillarbox_checks_due", "Checks due and not yet begun.", labels, registry=registry)
     lag = Gauge(
-        "pillarbox_check_lag_seconds",
-        "How late the oldest of them is, in seconds.",
-        ["location"],
-        registry=registry,
+        "pillarbox_check_lag_seconds", "How late the oldest is, in seconds.", labels, registry=registry
     )
-    for code, (count, oldest_ms) in schedules.due_by_location(now).items():
-        due.labels(code).set(count)
-        lag.labels(code).set(oldest_ms / 1000)
+    in_flight = Gauge(
+        "pillarbox_checks_in_flight", "Checks begun and not recorded.", labels, registry=registry
+    )
+    for (code, is_slow), load in schedules.load_by_lane(now).items():
+        lane = "slow" if is_slow else "main"
+        due.labels(code, lane).set(load.due)
+        lag.labels(code, lane).set(load.lag_ms / 1000)
+        in_flight.labels(code, lane).set(load.in_flight)
     Gauge(
         "pillarbox_monitors_unplanned",
         "Monitors that are not disabled and that no location may check.",

@@ -42,6 +42,11 @@ def list_page(*, page: int, per_page: int, search: str | None = None) -> Page[Or
     return fetch_page(query, page=page, per_page=per_page, order_by=[Organization.id])
 
 
+def are_many() -> bool:
+    """Whether there is more than one."""
+    return len(db.session.scalars(select(Organization.id).limit(2)).all()) > 1
+
+
 def create(actor: Actor, *, now: datetime, **fields: Any) -> Organization:
     organization = Organization(created_at=now, updated_at=now, **fields)
     db.session.add(organization)

@@ -28,33 +28,35 @@ def is_partitioned(table: str | None) -> bool:
     return is_used() and (table or "").startswith(PARENT)
 
 
-def make_days(now: datetime) -> list[date]:
-    """Make the tables of the days that are missing, each in a transaction of its own. Returns the days."""
-    today = now.astimezone(UTC).date()
-    made: list[date] = []
-    while missing := _missing_days(today):
-        _make(missing[0])
-        db.session.commit()
-        made.append(missing[0])
-    db.session.commit()
-    return made
+def make_day(now: datetime, *, with_past: bool = True) -> date | None:
+    """Make the table of the first day that is missing, today or later. Returns the day; None without one.
+
+    `with_past`: also those of results that were stored without one, which takes a while if they are many.
+    To be called until it returns None, each time in a transaction of its own.
+    """
+    missing = _missing_days(now.astimezone(UTC).date(), with_past=with_past)
+    if not missing:
+        return None
+    _make(missing[0])
+    return missing[0]
 
 
-def drop_days(before: datetime) -> list[date]:
-    """Drop the tables of days that ended before this instant, each in a transaction of its own."""
-    dropped: list[date] = []
-    while old := [day for day in _days() if _start_of(day + timedelta(1)) <= before]:
-        db.session.execute(text(f"DROP TABLE {_table(old[0])}"))
-        db.session.commit()
-        dropped.append(old[0])
-    db.session.commit()
-    return dropped
+def drop_day(before: datetime) -> date | None:
+    """Drop the table of the first day, if it ended before this instant. Returns the day; None if it did not.
+
+    To be called until it returns None, each time in a transaction of its own.
+    """
+    day = next(iter(_days()), None)
+    if day is None or _start_of(day + timedelta(1)) > before:
+        return None
+    db.session.execute(text(f"DROP TABLE {_table(day)}"))
+    return day
 
 
-def _missing_days(today: date) -> list[date]:
+def _missing_days(today: date, *, with_past: bool) -> list[date]:
     existing = set(_days())
     ahead = {today + timedelta(days) for days in range(DAYS_AHEAD + 1)}
-    return sorted((ahead | _days_elsewhere(today)) - existing)
+    return sorted((ahead | (_days_elsewhere(today) if with_past else set())) - existing)
 
 
 def forget_elsewhere(before: datetime) -> int:
@@ -63,7 +65,6 @@ def forget_elsewhere(before: datetime) -> int:
         text(f"DELETE FROM {OTHER} WHERE checked_at < :before"),  # noqa: S608 - a constant
         {"before": before},
     )
-    db.session.commit()
     return cast("CursorResult[Any]", removed).rowcount
 
 

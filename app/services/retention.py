@@ -14,19 +14,16 @@ SLICE = 2_000
 """Results removed in one transaction: writers wait for no more than that."""
 
 
-def forget_old_results(now: datetime, days: int) -> int:
-    """Remove results older than so many days, in slices that are committed one by one.
+def forget_some(now: datetime, days: int) -> bool:
+    """Remove some of the results that are older than so many days; tell whether there were any.
 
-    PostgreSQL drops the tables of whole days. Returns how many rows were removed one by one.
+    To be called until there are none, each time in a transaction of its own. On PostgreSQL it drops the
+    table of a day.
     """
     before = now - timedelta(days=days)
     if partitions.is_used():
-        partitions.drop_days(before)
-        return partitions.forget_elsewhere(before)
-    removed = 0
-    while slice_size := _forget_slice(before):
-        removed += slice_size
-    return removed
+        return partitions.drop_day(before) is not None or partitions.forget_elsewhere(before) > 0
+    return _forget_slice(before) > 0
 
 
 def _forget_slice(before: datetime) -> int:
@@ -38,5 +35,4 @@ def _forget_slice(before: datetime) -> int:
         .where(CheckResult.id.in_(oldest), CheckResult.checked_at < before)
         .execution_options(synchronize_session=False)
     )
-    db.session.commit()
     return cast("CursorResult[Any]", removed).rowcount

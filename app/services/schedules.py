@@ -1,6 +1,7 @@
 """When and where monitors are checked: the hot table, in step with monitors, claimed by schedulers."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -90,15 +91,16 @@ def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_du
             row = MonitorSchedule(location_id=location.id)
             monitor.schedules.append(row)
         row.interval_ms, row.timeout_ms = monitor.interval_ms, monitor.timeout_ms
-        row.mailbox_key = monitor.mailbox_key
+        row.mailbox_key, row.server = monitor.mailbox_key, monitor.server
+        row.organization_id = monitor.organization_id
         row.offset_ms = stable_offset_ms(f"{monitor.public_id}@{location.code}", monitor.interval_ms)
         if monitor.status is MonitorStatus.DISABLED or not is_eligible(location, countries):
             row.next_check_at_ms = None
         elif is_due or row.next_check_at_ms is None:
             row.next_check_at_ms = now_ms
         if is_due:
-            # Whoever changed the monitor may have mended what it was refused for.
-            row.refusals = 0
+            # Whoever changed the monitor may have mended what was wrong.
+            row.refusals, row.is_slow = 0, False
 
 
 def trigger(schedule_ids: list[int], now: datetime, *, pause_ms: int) -> bool:
@@ -115,7 +117,7 @@ def trigger(schedule_ids: list[int], now: datetime, *, pause_ms: int) -> bool:
                 MonitorSchedule.triggered_at_ms > now_ms + pause_ms,
             )
         )
-        .values(triggered_at_ms=now_ms, next_check_at_ms=now_ms, refusals=0)
+        .values(triggered_at_ms=now_ms, next_check_at_ms=now_ms, refusals=0, is_slow=False)
         .returning(MonitorSchedule.id)
         .execution_options(synchronize_session=False)
     )
@@ -191,17 +193,40 @@ def unplan_disabled(location_id: int) -> int:
     return len(unplanned.all())
 
 
-def due_by_location(now: datetime) -> dict[str, tuple[int, int]]:
-    """For each location's code: how many rows are due and free, and by how many ms the oldest is late."""
+@dataclass(frozen=True)
+class Load:
+    """What a lane of a location has to do."""
+
+    due: int
+    """Checks due and not begun."""
+    lag_ms: int
+    """How late the oldest of them is."""
+    in_flight: int
+
+
+def load_by_lane(now: datetime) -> dict[tuple[str, bool], Load]:
+    """The load of each location's lanes, by the location's code and whether the lane is the slow one."""
     now_ms = to_ms(now)
     row = MonitorSchedule
-    is_due = and_(row.location_id == Location.id, row.next_check_at_ms <= now_ms, is_free(row, now_ms))
+    is_due = and_(row.next_check_at_ms <= now_ms, is_free(row, now_ms))
+    is_in_flight = row.lease_until_ms >= now_ms
     found = db.session.execute(
-        select(Location.code, func.count(row.id), func.min(row.next_check_at_ms))
-        .outerjoin(row, is_due)
-        .group_by(Location.id, Location.code)
+        select(
+            Location.code,
+            row.is_slow,
+            func.count(case((is_due, 1))),
+            func.min(case((is_due, row.next_check_at_ms))),
+            func.count(case((is_in_flight, 1))),
+        )
+        .join(row, and_(row.location_id == Location.id, or_(row.next_check_at_ms <= now_ms, is_in_flight)))
+        .group_by(Location.code, row.is_slow)
     )
-    return {code: (count, 0 if oldest is None else now_ms - oldest) for code, count, oldest in found}
+    codes = db.session.scalars(select(Location.code).order_by(Location.id))
+    idle = {(code, is_slow): Load(0, 0, 0) for code in codes for is_slow in (False, True)}
+    return idle | {
+        (code, is_slow): Load(due, now_ms - (oldest or now_ms), in_flight)
+        for code, is_slow, due, oldest, in_flight in found
+    }
 
 
 def count_unplanned() -> int:

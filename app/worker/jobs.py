@@ -2,7 +2,10 @@
 
 from datetime import datetime
 
-from app.services import auth, locations, schedules
+from flask import current_app
+
+from app.extensions import db
+from app.services import auth, locations, partitions, retention, schedules
 
 
 def beat(location_id: int, now: datetime) -> None:
@@ -18,3 +21,13 @@ def repair(location_id: int, now: datetime) -> None:
 
 def forget_ended_sessions(_location_id: int, now: datetime) -> None:
     auth.forget_ended_sessions(now)
+
+
+def make_days(_location_id: int, now: datetime) -> None:
+    while partitions.is_used() and partitions.make_day(now):
+        db.session.commit()
+
+
+def forget_old_results(_location_id: int, now: datetime) -> None:
+    while retention.forget_some(now, current_app.config["SETTINGS"].retention_days):
+        db.session.commit()

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 25.0
 FLUSH_SECONDS = 5.0
+SLOW_SHARE = 4
+"""One check thread in so many is for targets whose last check timed out, and for no others."""
 
 
 class Process:
@@ -33,9 +35,11 @@ class Process:
             checks.run_claimed, store=app.config["CONFIG_STORE"], guard=self._settings.target_guard
         )
         self._drain_seconds = drain_seconds
-        self._slots = Slots(self._settings.check_threads)
+        slow_threads = max(self._settings.check_threads // SLOW_SHARE, 1)
+        threads = max(self._settings.check_threads - slow_threads, 1)
+        self._slots = Slots(threads, slow_threads, self._settings.checks_per_host)
         self._writer = Writer(app, self._slots)
-        self._scheduler = lanes.build(self._settings.check_threads)
+        self._scheduler = lanes.build(threads, slow_threads)
 
     def start(self) -> None:
         """Raises StartError; nothing is running then."""

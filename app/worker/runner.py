@@ -3,18 +3,20 @@
 import logging
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock
 from uuid import UUID
 
 from flask import Flask
 
-from app.clock import utcnow
+from app.clock import to_ms, utcnow
 from app.domain.outcome import CheckOutcome
+from app.domain.schedule import is_late, skipped_slots
 from app.extensions import db
-from app.services import checks, claims
+from app.services import checks, claims, locations, organizations
 from app.services.checks import CheckRecord
-from app.services.claims import ClaimedCheck
+from app.services.claims import Choice, ClaimedCheck
 from app.worker.outage import Outage, reason
 from app.worker.slots import Slots
 from app.worker.writer import Writer
@@ -63,22 +65,76 @@ class Runner:
                 self._outage.end()
 
     def _start_due(self) -> None:
-        while limit := self._limit():
-            taken = self._claim(limit)
-            for claim in taken:
-                self._submit(self.check, claim)
-            if len(taken) < limit:
-                return
+        for is_slow in (False, True):
+            while self._start_some(is_slow=is_slow):
+                pass
 
-    def _limit(self) -> int:
-        return 0 if self._stopping.is_set() else min(self._slots.available, CLAIM_ROWS)
+    def _start_some(self, *, is_slow: bool) -> bool:
+        """Start what is due in a lane, in a few claims at most; tell whether there may be more.
 
-    def _claim(self, limit: int) -> list[ClaimedCheck]:
+        Who has a fair share already comes behind the others, and leaves some slots to them. Servers that
+        are close to their limit are claimed for by themselves, or most of what is claimed would have to be
+        given back, again and again.
+        """
+        crowded = self._slots.crowded_servers()
+        share, greedy = self._slots.fair_share(is_slow=is_slow)
+        others = Choice(is_slow, other_servers_than=frozenset(crowded))
+        if self._claim(replace(others, other_organizations_than=greedy), room=share):
+            return True
+        kept = self._kept_slots(is_slow=is_slow) if greedy or crowded else 0
+        if greedy and self._claim(others, kept=kept):
+            return True
+        for server, room in crowded.items():
+            self._claim(Choice(is_slow, server=server), kept=kept, room=room)
+        return False
+
+    def _kept_slots(self, *, is_slow: bool) -> int:
+        """Slots for organizations that have few; none where there is but one."""
         with self._app.app_context():
-            taken = claims.claim(self._location_id, utcnow(), limit)
-            db.session.commit()
-        self._slots.take(taken)
-        return taken
+            return self._slots.reserved(is_slow=is_slow) if organizations.are_many() else 0
+
+    def _claim(self, choice: Choice, *, kept: int = 0, room: int = CLAIM_ROWS) -> bool:
+        """Claim and start as many checks as there are free slots, but for those that are kept.
+
+        Tells whether there may be more of them.
+        """
+        available = self._slots.available(is_slow=choice.is_slow) - kept
+        limit = 0 if self._stopping.is_set() else min(available, room, CLAIM_ROWS)
+        if limit <= 0:
+            return False
+        claimed, started = self._take(choice, limit)
+        for claim in started:
+            self._submit(self.check, claim)
+        return claimed == limit
+
+    def _take(self, choice: Choice, limit: int) -> tuple[int, list[ClaimedCheck]]:
+        """How many checks were claimed, and those of them that may start now: the rest is given back."""
+        now = utcnow()
+        claimed: list[ClaimedCheck] = []
+        try:
+            with self._app.app_context():
+                claimed = claims.claim(self._location_id, now, limit, choice)
+                refused = self._slots.take(claimed)
+                started = [claim for claim in claimed if claim not in refused]
+                self._settle(started, refused, to_ms(now))
+                db.session.commit()
+        except BaseException:
+            self._slots.free(claimed)
+            raise
+        return len(claimed), started
+
+    def _settle(self, started: list[ClaimedCheck], refused: list[ClaimedCheck], now_ms: int) -> None:
+        """Give back what may not start, and count what has to be seen."""
+        if refused:
+            claims.release(claim.token for claim in refused)
+        if started or refused:
+            locations.count(
+                self._location_id,
+                checks_begun=len(started),
+                checks_late=sum(is_late(claim.due_at_ms, now_ms) for claim in started),
+                checks_put_off=len(refused),
+                checks_skipped=sum(map(_skipped, started)),
+            )
 
     def check(self, claim: ClaimedCheck) -> None:
         """Run one check, without a database connection, and leave its result to the writer."""
@@ -111,8 +167,12 @@ class Runner:
 
     def _give_back(self, tokens: list[UUID]) -> None:
         with self._app.app_context():
-            claims.release(tokens, utcnow())
+            claims.release(tokens)
             db.session.commit()
+
+
+def _skipped(claim: ClaimedCheck) -> int:
+    return skipped_slots(claim.due_at_ms, claim.planned_at_ms, claim.interval_ms)
 
 
 def _place(error: Exception) -> str:

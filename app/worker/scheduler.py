@@ -20,7 +20,8 @@ from app.worker import jobs
 from app.worker.outage import Outage
 
 TICK_SECONDS = 0.5
-CHECK_LANE = "checks"
+LANES = {False: "checks", True: "slow_checks"}
+"""The executors' names: of all checks, and of those whose target last timed out."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ JOBS = (
     Job("heartbeat", jobs.beat, locations.HEARTBEAT_SECONDS),
     Job("repair", jobs.repair, 60),
     Job("forget_ended_sessions", jobs.forget_ended_sessions, 3600),
+    Job("make_days", jobs.make_days, 3600),
+    Job("forget_old_results", jobs.forget_old_results, 3600),
 )
 
 
@@ -52,14 +55,15 @@ class Every(BaseTrigger):  # type: ignore[misc] # APScheduler ships without type
         return now + self.period
 
 
-def build(check_threads: int) -> BackgroundScheduler:
+def build(threads: int, slow_threads: int) -> BackgroundScheduler:
     # It warns of each run that is skipped because the last one still waits for a slow database.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     return BackgroundScheduler(
         timezone=UTC,
         executors={
             "default": ThreadPoolExecutor(len(JOBS) + 1),
-            CHECK_LANE: ThreadPoolExecutor(check_threads, {"thread_name_prefix": "check"}),
+            LANES[False]: ThreadPoolExecutor(threads, {"thread_name_prefix": "check"}),
+            LANES[True]: ThreadPoolExecutor(slow_threads, {"thread_name_prefix": "slow-check"}),
         },
         # Late is better than never, which is what APScheduler does after one second.
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -82,7 +86,7 @@ def add_tick(scheduler: BackgroundScheduler, tick: Callable[[], None]) -> None:
 def add_check(
     scheduler: BackgroundScheduler, check: Callable[[ClaimedCheck], None], claim: ClaimedCheck
 ) -> None:
-    scheduler.add_job(check, args=[claim], executor=CHECK_LANE, misfire_grace_time=None)
+    scheduler.add_job(check, args=[claim], executor=LANES[claim.is_slow], misfire_grace_time=None)
 
 
 def run_job(app: Flask, job: Job, location_id: int, outage: Outage) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
-from app.services import locations, migrations, schedules
+from app.services import locations, migrations, partitions, schedules
 from app.worker.errors import StartError
 from app.worker.lock import DatabaseLock
 from app.worker.outage import reason
@@ -66,4 +66,6 @@ def _open_location(settings: Settings) -> int:
     schedules.sync_location(location, now)
     schedules.spread_overdue(location.id, now)
     db.session.commit()
+    while partitions.is_used() and partitions.make_day(now, with_past=False):
+        db.session.commit()
     return location.id

@@ -70,8 +70,8 @@ def test_metrics_tell_how_late_checks_are(nobody: Caller, make: Factory) -> None
 
     shown = figures(nobody)
 
-    assert shown['pillarbox_checks_due{location="local"}'] == 1
-    assert 20 <= shown['pillarbox_check_lag_seconds{location="local"}'] < 30
+    assert shown['pillarbox_checks_due{lane="main",location="local"}'] == 1
+    assert 20 <= shown['pillarbox_check_lag_seconds{lane="main",location="local"}'] < 30
     assert 30 <= shown['pillarbox_location_heartbeat_age_seconds{location="local"}'] < 40
 
 

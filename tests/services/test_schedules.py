@@ -17,9 +17,9 @@ from app.domain.enums import CheckStatus, MonitorStatus
 from app.domain.schedule import next_slot_ms
 from app.extensions import db
 from app.models import Location, Monitor, MonitorSchedule
-from app.services import claims, schedules
-from app.services.claims import ClaimedCheck
-from app.services.schedules import FARTHEST_MS, LEASE_MARGIN_MS, SPREAD_MS
+from app.services import claims, locations, schedules
+from app.services.claims import Choice, ClaimedCheck
+from app.services.schedules import FARTHEST_MS, LEASE_MARGIN_MS, SPREAD_MS, Load
 from tests.factories import Factory
 
 NOW = utcnow() + timedelta(days=1)  # later than all that the suite makes
@@ -112,7 +112,7 @@ def test_each_location_claims_its_own_row(make: Factory, location: Location) -> 
     for place in (location, elsewhere):
         taken = claim(place)
         assert [claimed.location_id for claimed in taken] == [place.id]
-        claims.release([taken[0].token], NOW)
+        claims.release([taken[0].token])
 
 
 def test_a_lease_keeps_a_due_row_until_it_runs_out(make: Factory, location: Location) -> None:
@@ -291,19 +291,20 @@ def test_a_trigger_from_the_future_refuses_nothing(make: Factory, location: Loca
 # --- release
 
 
-def test_a_released_check_is_due_at_once(make: Factory, location: Location) -> None:
+def test_a_released_check_is_due_as_it_was_before(make: Factory, location: Location) -> None:
     monitor = make.monitor()
+    set_row(monitor, next_check_at_ms=NOW_MS - 700)
     [claimed] = claim(location)
-    claims.release([claimed.token], NOW)
+    claims.release([claimed.token])
     row = row_of(monitor)
-    assert (row.lease_token, row.lease_until_ms, row.next_check_at_ms) == (None, None, NOW_MS)
+    assert (row.lease_token, row.lease_until_ms, row.next_check_at_ms) == (None, None, NOW_MS - 700)
 
 
 def test_releasing_leaves_a_disabled_monitor_unplanned(make: Factory, location: Location) -> None:
     monitor = make.monitor()
     [claimed] = claim(location)
     set_row(monitor, next_check_at_ms=None)
-    claims.release([claimed.token], NOW)
+    claims.release([claimed.token])
     row = row_of(monitor)
     assert (row.lease_token, row.next_check_at_ms) == (None, None)
 
@@ -311,7 +312,7 @@ def test_releasing_leaves_a_disabled_monitor_unplanned(make: Factory, location: 
 def test_releasing_leaves_the_claims_of_others_alone(make: Factory, location: Location) -> None:
     monitor = make.monitor()
     [claimed] = claim(location)
-    claims.release([uuid4()], NOW)
+    claims.release([uuid4()])
     assert row_of(monitor).lease_token == claimed.token
 
 
@@ -394,12 +395,82 @@ def test_a_lease_of_today_stays(make: Factory, location: Location) -> None:
 # --- lag
 
 
-def test_the_lag_counts_due_rows_that_nobody_checks(make: Factory, location: Location) -> None:
-    late, checked = make.monitor(), make.monitor()
+def test_the_load_counts_what_is_due_and_what_is_checked(make: Factory, location: Location) -> None:
+    late, checked, planned = (make.monitor() for _ in range(3))
     set_row(checked, next_check_at_ms=NOW_MS - 9_000, lease_until_ms=NOW_MS + 1)
     set_row(late, next_check_at_ms=NOW_MS - 3_000)
-    assert schedules.due_by_location(NOW) == {location.code: (1, 3_000)}
+    set_row(planned, next_check_at_ms=NOW_MS + 1)
+    slow = make.monitor()
+    set_row(slow, next_check_at_ms=NOW_MS - 60_000, is_slow=True)
+    assert schedules.load_by_lane(NOW) == {
+        (location.code, False): Load(due=1, lag_ms=3_000, in_flight=1),
+        (location.code, True): Load(due=1, lag_ms=60_000, in_flight=0),
+    }
 
 
-def test_without_due_rows_there_is_no_lag(make: Factory, location: Location) -> None:
-    assert schedules.due_by_location(NOW) == {location.code: (0, 0)}
+def test_without_rows_there_is_no_load(make: Factory, location: Location) -> None:
+    idle = Load(due=0, lag_ms=0, in_flight=0)
+    assert schedules.load_by_lane(NOW) == {(location.code, False): idle, (location.code, True): idle}
+
+
+# --- lanes, servers, organizations
+
+
+def test_a_claim_takes_one_lane_alone(make: Factory, location: Location) -> None:
+    quick, slow = make.monitor(), make.monitor()
+    set_row(slow, is_slow=True, next_check_at_ms=NOW_MS - 1)
+    for is_slow, monitor in ((True, slow), (False, quick)):
+        [claimed] = claims.claim(location.id, NOW, 10, Choice(is_slow))
+        assert (claimed.monitor_id, claimed.is_slow) == (monitor.id, is_slow)
+
+
+def test_a_claim_keeps_to_the_servers_it_is_given(make: Factory, location: Location) -> None:
+    one, other, third = (make.monitor(server=f"{name}.example.com:993") for name in "abc")
+    [claimed] = claims.claim(location.id, NOW, 10, Choice(server=one.server))
+    assert (claimed.monitor_id, claimed.server) == (one.id, one.server)
+    [claimed] = claims.claim(location.id, NOW, 10, Choice(other_servers_than=frozenset({other.server})))
+    assert claimed.monitor_id == third.id
+
+
+def test_a_claim_can_leave_out_organizations(make: Factory, location: Location) -> None:
+    many, few = make.monitor(), make.monitor()
+    set_row(many, next_check_at_ms=NOW_MS - 1)
+    choice = Choice(other_organizations_than=frozenset({many.organization_id}))
+    [claimed] = claims.claim(location.id, NOW, 10, choice)
+    assert (claimed.monitor_id, claimed.organization_id) == (few.id, few.organization_id)
+
+
+def test_who_is_left_out_does_not_hold_up_another_of_the_mailbox(make: Factory, location: Location) -> None:
+    left_out, other = (make.monitor(mailbox_key="one and the same") for _ in range(2))
+    set_row(left_out, next_check_at_ms=NOW_MS - 1)
+    choice = Choice(other_organizations_than=frozenset({left_out.organization_id}))
+    [claimed] = claims.claim(location.id, NOW, 10, choice)
+    assert claimed.monitor_id == other.id
+    assert claim(location) == []
+
+
+def test_a_claim_tells_how_late_it_is(make: Factory, location: Location) -> None:
+    set_row(make.monitor(), next_check_at_ms=NOW_MS - 12_345)
+    [claimed] = claim(location)
+    assert claimed.due_at_ms == NOW_MS - 12_345
+
+
+def test_a_trigger_and_a_change_take_a_monitor_out_of_the_slow_lane(
+    make: Factory, location: Location
+) -> None:
+    monitor = make.monitor()
+    set_row(monitor, is_slow=True)
+    schedules.trigger([row_of(monitor).id], NOW, pause_ms=0)
+    assert not row_of(monitor).is_slow
+    set_row(monitor, is_slow=True)
+    schedules.sync(monitor, NOW)
+    db.session.commit()
+    assert not row_of(monitor).is_slow
+
+
+def test_what_is_counted_adds_up(location: Location) -> None:
+    locations.count(location.id, checks_begun=3, checks_late=1)
+    locations.count(location.id, checks_begun=2, checks_skipped=4)
+    assert locations.counters() == {
+        location.code: {"checks_begun": 5, "checks_late": 1, "checks_put_off": 0, "checks_skipped": 4}
+    }

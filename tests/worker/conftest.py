@@ -1,6 +1,7 @@
 """What the tests of the scheduler share."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -18,6 +19,26 @@ from tests.parts.dovecot import dovecot
 __all__ = ["dovecot"]
 
 SUCCESS = CheckOutcome(status=CheckStatus.SUCCESS, duration_ms=5, diagnostics={"attempts": 1})
+
+
+CLAIM = ClaimedCheck(
+    schedule_id=1,
+    token=uuid4(),
+    monitor_id=1,
+    monitor_public_id=uuid4(),
+    location_id=1,
+    organization_id=1,
+    server="mail.example.com:993",
+    is_slow=False,
+    hostname="mail.example.com",
+    port=None,
+    timeout_seconds=30,
+    interval_ms=300_000,
+    due_at_ms=0,
+    planned_at_ms=0,
+    refusals=0,
+    config_encrypted="",
+)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ Start = Callable[..., Process]
 def start(make_app: Callable[..., Flask]) -> Iterator[Start]:
     processes: list[Process] = []
 
-    def build(check: Any, drain_seconds: float = 10, threads: int = 3) -> Process:
+    def build(check: Any, drain_seconds: float = 10, threads: int = 4) -> Process:
         processes.append(Process(make_app(CHECK_THREADS=str(threads)), check, drain_seconds))
         processes[-1].start()
         return processes[-1]

@@ -1,6 +1,7 @@
 """APScheduler as we use it: jobs at once and then regularly, whatever the clock does."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
@@ -16,6 +17,7 @@ from app.worker import jobs, scheduler
 from app.worker.outage import Outage
 from app.worker.scheduler import JOBS, Every, Job
 from tests.factories import Factory
+from tests.worker.conftest import CLAIM
 from tests.worker.waiting import until
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -24,7 +26,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def paused() -> Iterator[Any]:
     """A scheduler that plans and does not run."""
-    built = scheduler.build(2)
+    built = scheduler.build(2, 1)
     built.start(paused=True)
     yield built
     built.shutdown(wait=True)
@@ -47,7 +49,7 @@ def test_years_that_a_wrong_clock_missed_count_once() -> None:
 def test_every_job_of_the_table_and_the_tick_are_planned(app: Flask, paused: Any) -> None:
     scheduler.add_jobs(paused, app, location_id=1)
     scheduler.add_tick(paused, lambda: None)
-    assert set(planned(paused)) == {"tick", "heartbeat", "repair", "forget_ended_sessions"}
+    assert set(planned(paused)) == {"tick", *(job.name for job in JOBS)}
 
 
 def test_the_tick_comes_at_once_and_more_than_once_a_second(paused: Any) -> None:
@@ -57,15 +59,16 @@ def test_the_tick_comes_at_once_and_more_than_once_a_second(paused: Any) -> None
     assert tick.trigger.period <= timedelta(seconds=1)
 
 
-def test_checks_run_in_their_own_lane_however_late(paused: Any) -> None:
-    scheduler.add_check(paused, lambda _: None, None)  # type: ignore[arg-type] # it is not called
+@pytest.mark.parametrize(("is_slow", "lane"), [(False, "checks"), (True, "slow_checks")])
+def test_checks_run_in_lanes_of_their_own_however_late(paused: Any, is_slow: bool, lane: str) -> None:
+    scheduler.add_check(paused, lambda _: None, replace(CLAIM, is_slow=is_slow))
     [job] = paused.get_jobs()
-    assert (job.executor, job.misfire_grace_time) == ("checks", None)
+    assert (job.executor, job.misfire_grace_time) == (lane, None)
 
 
 def test_a_clock_that_is_set_back_stops_nothing(app: Flask, paused: Any) -> None:
     scheduler.add_jobs(paused, app, location_id=1)
-    scheduler.add_check(paused, lambda _: None, None)  # type: ignore[arg-type] # it is not called
+    scheduler.add_check(paused, lambda _: None, CLAIM)
     then = utcnow() - timedelta(days=1)
     scheduler.rearm(paused, then)
     assert set(planned(paused).values()) == {then}
@@ -100,9 +103,9 @@ def _raise(*_: object) -> None:
 
 
 def test_a_running_scheduler_starts_checks_without_delay() -> None:
-    started, running = Event(), scheduler.build(1)
+    started, running = Event(), scheduler.build(1, 1)
     running.start()
-    scheduler.add_check(running, lambda _: started.set(), None)  # type: ignore[arg-type] # not looked at
+    scheduler.add_check(running, lambda _: started.set(), CLAIM)
     assert started.wait(2)
     until(lambda: not running.get_jobs())
     running.shutdown(wait=True)

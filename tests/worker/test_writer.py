@@ -32,7 +32,7 @@ def start(app: Flask) -> Iterator[Callable[..., tuple[Writer, Slots]]]:
     started = []
 
     def build(claims: list[ClaimedCheck], record: Record = checks.record) -> tuple[Writer, Slots]:
-        slots = Slots(len(claims))
+        slots = Slots(len(claims), 1, len(claims))
         slots.take(claims)
         started.append(Writer(app, slots, record))
         started[-1].start()
@@ -127,7 +127,7 @@ def test_stopping_stores_what_is_queued(claims: Claims, start: Start, results: C
 def test_stopping_does_not_wait_for_a_database_that_never_answers(claims: Claims, app: Flask) -> None:
     [claim] = claims(1)
     answer = module.Event()
-    slots = Slots(1)
+    slots = Slots(1, 1, 1)
     writer = Writer(app, slots, lambda _: int(answer.wait(10)))
     writer.start()
     writer.put(record_of(claim))
