@@ -15,7 +15,10 @@ class AuditEntry(Identified, Base):
     """Names and ids are copies without foreign keys: the trail outlives what it tells of."""
 
     __tablename__ = "audit_entries"
-    __table_args__ = (Index(None, "organization_id", "id"),)
+    __table_args__ = (
+        Index(None, "organization_id", "id"),
+        Index(None, "organization_id", "action", "id"),
+    )
 
     organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))
     """Whose thing was changed, also where a global role changed it."""

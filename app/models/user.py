@@ -1,6 +1,6 @@
 """A person who signs in, and the customers that person may be restricted to."""
 
-from sqlalchemy import Boolean, ForeignKey, String
+from sqlalchemy import Boolean, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.domain.enums import Role
@@ -10,9 +10,9 @@ from app.models.organization import Organization
 
 class User(Identified, Dated, Base):
     __tablename__ = "users"
-    __table_args__ = IDS_USED_ONCE
+    __table_args__ = (Index(None, "organization_id", "id"), IDS_USED_ONCE)
 
-    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"), index=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))
     email: Mapped[str] = mapped_column(String(320), unique=True)
     """In small letters: two people cannot differ in capitals alone."""
     password_hash: Mapped[str | None] = mapped_column(String(255))

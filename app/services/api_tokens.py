@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -87,14 +87,18 @@ def list_page(
 ) -> Page[ApiToken]:
     """One page of an organization's tokens that the actor may see; those of customers only, if asked."""
     organization = access.organization_in_question(actor, organization_id)
-    conditions: list[ColumnElement[bool]] = [access.visible_tokens(actor)]
+    conditions = [ApiToken.organization_id == organization, access.visible_tokens(actor)]
     if is_of_customers:
         conditions.append(ApiToken.customer_id.is_not(None))
     if customer_id is not None:
         conditions.append(ApiToken.customer_id == customers.find(actor, customer_id, organization).id)
-    query = select(ApiToken).where(ApiToken.organization_id == organization, *conditions)
     return fetch_page(
-        query.options(joinedload(ApiToken.customer)), page=page, per_page=per_page, order_by=[ApiToken.id]
+        ApiToken,
+        conditions,
+        page=page,
+        per_page=per_page,
+        order_by=[ApiToken.id],
+        options=[joinedload(ApiToken.customer)],
     )
 
 

@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from app.clock import to_iso
 from app.domain.enums import ActorKind, AuditAction
 from app.domain.json_value import canonical, is_same
@@ -101,14 +99,12 @@ def list_page(
 ) -> Page[AuditEntry]:
     """One page of an organization's trail, newest first, as far as the actor's customers reach."""
     organization = access.organization_in_question(actor, organization_id)
-    query = select(AuditEntry).where(
-        AuditEntry.organization_id == organization, access.visible_audit_entries(actor)
-    )
+    conditions = [AuditEntry.organization_id == organization, access.visible_audit_entries(actor)]
     if action is not None:
-        query = query.where(AuditEntry.action == action)
+        conditions.append(AuditEntry.action == action)
     if target_public_id is not None:
-        query = query.where(AuditEntry.target_public_id == target_public_id)
-    return fetch_page(query, page=page, per_page=per_page, order_by=[AuditEntry.id.desc()])
+        conditions.append(AuditEntry.target_public_id == target_public_id)
+    return fetch_page(AuditEntry, conditions, page=page, per_page=per_page, order_by=[AuditEntry.id.desc()])
 
 
 def _organization_id(target: Target) -> int:

@@ -51,10 +51,10 @@ def list_page(
     actor: Actor, *, page: int, per_page: int, organization_id: int | None = None, search: str | None = None
 ) -> Page[Customer]:
     organization = access.organization_in_question(actor, organization_id)
-    query = select(Customer).where(Customer.organization_id == organization, access.visible_customers(actor))
+    conditions = [Customer.organization_id == organization, access.visible_customers(actor)]
     if search:
-        query = query.where(Customer.name.ilike(contains(search), escape="\\"))
-    return fetch_page(query, page=page, per_page=per_page, order_by=[Customer.id])
+        conditions.append(Customer.name.ilike(contains(search), escape="\\"))
+    return fetch_page(Customer, conditions, page=page, per_page=per_page, order_by=[Customer.id])
 
 
 def create(actor: Actor, *, now: datetime, organization_id: int | None = None, **fields: Any) -> Customer:

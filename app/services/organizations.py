@@ -36,10 +36,8 @@ def get(actor: Actor, organization_id: int | None = None) -> Organization:
 
 def list_page(*, page: int, per_page: int, search: str | None = None) -> Page[Organization]:
     """One page of all organizations there are."""
-    query = select(Organization)
-    if search:
-        query = query.where(Organization.name.ilike(contains(search), escape="\\"))
-    return fetch_page(query, page=page, per_page=per_page, order_by=[Organization.id])
+    conditions = [Organization.name.ilike(contains(search), escape="\\")] if search else []
+    return fetch_page(Organization, conditions, page=page, per_page=per_page, order_by=[Organization.id])
 
 
 def are_many() -> bool:

@@ -1,13 +1,16 @@
 """Lists by page: the rows of one page and how many there are in all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.sql.base import ExecutableOption
 
 from app.extensions import db
+from app.models.base import Identified
 
-Row = TypeVar("Row")
+Row = TypeVar("Row", bound=Identified)
 
 EVERYTHING = 2**31 - 1
 """As many rows per page as it takes for the first page to have them all."""
@@ -23,10 +26,23 @@ class Page(Generic[Row]):
     per_page: int
 
 
-def fetch_page(query: Select[Row], *, page: int, per_page: int, order_by: list[Any]) -> Page[Row]:
-    """Count the rows of the query, then read one page of them; pages count from 1."""
-    total = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    rows = db.session.scalars(query.order_by(*order_by).limit(per_page).offset((page - 1) * per_page))
+def fetch_page(
+    model: type[Row],
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    page: int,
+    per_page: int,
+    order_by: Sequence[Any],
+    options: Sequence[ExecutableOption] = (),
+) -> Page[Row]:
+    """Count the rows that meet the conditions, then read one page of them; pages count from 1."""
+    total = db.session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
+    offset = (page - 1) * per_page
+    if offset >= total:
+        return Page(items=[], total=total, page=page, per_page=per_page)
+    # Found and sorted by what an index has; whole rows are read for the page alone.
+    ids = select(model.id).where(*conditions).order_by(*order_by).limit(per_page).offset(offset)
+    rows = db.session.scalars(select(model).where(model.id.in_(ids)).options(*options).order_by(*order_by))
     return Page(items=list(rows), total=total, page=page, per_page=per_page)
 
 

@@ -51,12 +51,18 @@ def list_page(
 ) -> Page[User]:
     """One page of an organization's users. `search` is a part of the address or of either name."""
     organization = access.organization_in_question(actor, organization_id)
-    query = select(User).where(User.organization_id == organization, access.visible_users(actor))
+    conditions = [User.organization_id == organization, access.visible_users(actor)]
     if search:
         searched = (User.email, User.first_name, User.last_name)
-        query = query.where(or_(*(column.ilike(contains(search), escape="\\") for column in searched)))
-    query = query.options(selectinload(User.customers))
-    return fetch_page(query, page=page, per_page=per_page, order_by=[User.id])
+        conditions.append(or_(*(column.ilike(contains(search), escape="\\") for column in searched)))
+    return fetch_page(
+        User,
+        conditions,
+        page=page,
+        per_page=per_page,
+        order_by=[User.id],
+        options=[selectinload(User.customers)],
+    )
 
 
 def create(

@@ -1,0 +1,114 @@
+"""No list looks at all rows of a table that grows, whatever it is filtered and sorted by."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, event
+
+from app.extensions import db
+from bench.api_fill import House, analyze, fill
+from tests.calling import Caller, caller_of
+from tests.conftest import empty
+
+BIG = ("monitors", "monitor_schedules", "check_results", "audit_entries", "customers", "users")
+ASKED, OTHERS, RESULTS = 30, 3000, 3
+
+MONITORS = "/api/imap-pop-monitors"
+LISTS = (
+    MONITORS,
+    f"{MONITORS}?page=2&perPage=10",
+    f"{MONITORS}?search=mailbox",
+    f"{MONITORS}?search=nothing",
+    f"{MONITORS}?status=active",
+    f"{MONITORS}?health=up",
+    f"{MONITORS}?health=no_data",
+    f"{MONITORS}?protocol=pop3",
+    f"{MONITORS}?customerId={{customer}}",
+    *(f"{MONITORS}?sort={key}" for key in ("name", "-hostname", "status", "createdAt", "-lastCheckedAt")),
+    f"{MONITORS}/{{monitor}}",
+    f"{MONITORS}/{{monitor}}/check-history",
+    f"{MONITORS}/{{monitor}}/check-history?before={{result}}",
+    "/api/customers",
+    "/api/customers?search=alpha",
+    "/api/users",
+    "/api/users?search=example",
+    "/api/audit-log",
+    "/api/audit-log?action=monitor.create",
+    "/api/audit-log?targetPublicId={monitor}",
+)
+
+
+class Plans:
+    """How the database goes about each statement that a request makes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._said: list[tuple[str, Any]] = []
+        event.listen(engine, "before_cursor_execute", self._note)
+
+    def _note(self, _connection: Any, _cursor: Any, said: str, given: Any, *_: Any) -> None:
+        self._said.append((said, given))
+
+    def scans(self) -> list[str]:
+        """Steps that read a whole table which grows."""
+        event.remove(self._engine, "before_cursor_execute", self._note)
+        prefix = "EXPLAIN QUERY PLAN " if self._engine.dialect.name == "sqlite" else "EXPLAIN "
+        with self._engine.connect() as connection:
+            if prefix == "EXPLAIN ":
+                # It reads tables of a few pages whole anyway; asked is whether there is another way.
+                connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            steps = [
+                str(row[-1])
+                for said, given in self._said
+                if said.startswith("SELECT")
+                for row in connection.exec_driver_sql(prefix + said, given)
+            ]
+        assert steps
+        return [step for step in steps if any(_is_scan(step, table) for table in BIG)]
+
+
+def _is_scan(step: str, table: str) -> bool:
+    """SQLite's words, then PostgreSQL's."""
+    return f"SCAN {table} " in f"{step} " or f"Seq Scan on {table}" in step
+
+
+@pytest.fixture(scope="module")
+def filled(shared_app: Flask) -> Iterator[tuple[Flask, House]]:
+    with shared_app.app_context():
+        houses = fill(db.engine, shared_app.config["CONFIG_STORE"], (OTHERS, RESULTS), (ASKED, RESULTS))
+        analyze(db.engine)
+    yield shared_app, houses[1]
+    empty(shared_app)
+
+
+@pytest.fixture(scope="module")
+def names(filled: tuple[Flask, House]) -> dict[str, str]:
+    caller = _caller(filled)
+    monitor = caller.get(f"{MONITORS}?perPage=1").get_json()["items"][0]
+    history = caller.get(f"{MONITORS}/{monitor['publicId']}/check-history?limit=1").get_json()["data"]
+    return {
+        "monitor": monitor["publicId"],
+        "customer": monitor["customerPublicId"],
+        "result": history[0]["id"],
+    }
+
+
+def _caller(filled: tuple[Flask, House]) -> Caller:
+    app, house = filled
+    with app.app_context():
+        return caller_of(app, house.session)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_no_list_reads_a_whole_table(filled: tuple[Flask, House], names: dict[str, str], path: str) -> None:
+    caller = _caller(filled)
+    with filled[0].app_context():
+        plans = Plans(db.engine)
+
+        answer = caller.get(path.format(**names))
+
+        scans = plans.scans()
+    assert answer.status_code == 200
+    assert scans == []
