@@ -1,12 +1,11 @@
 """Running one check and recording what it found."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, case, func, insert, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Table, bindparam, func, insert, select, update
 
 from app import checkers
 from app.clock import to_ms
@@ -17,7 +16,9 @@ from app.domain.schedule import CONFIRM_AFTER_MS, next_after_refusal_ms
 from app.domain.target import CheckTarget, TargetGuard, target_from_config
 from app.extensions import db
 from app.models import CheckResult, Monitor, MonitorSchedule
+from app.services import rollups
 from app.services.claims import ClaimedCheck
+from app.services.locking import begin_writing
 from app.services.monitor_config import ConfigStore
 
 UNREADABLE = "The stored config cannot be decrypted: CREDENTIALS_KEYS lacks the key it was encrypted with."
@@ -27,13 +28,12 @@ REFUSALS = frozenset(
 )
 """Results after which asking again soon makes things worse: accounts are locked, servers throttle."""
 
-# Made once, and of the bare table: putting such a statement together takes longer than running it.
-_RESULTS = cast("Table", CheckResult.__table__)
-_TABLE = cast("Table", MonitorSchedule.__table__)
-_ROW = _TABLE.c
+# Made once, and of the bare tables: putting such a statement together takes longer than running it.
+_RESULTS = insert(cast("Table", CheckResult.__table__))
+_SCHEDULES = cast("Table", MonitorSchedule.__table__)
 _SETTLED = (
-    update(_TABLE)
-    .where(_ROW.id == bindparam("schedule_id"), _ROW.lease_token == bindparam("token"))
+    update(_SCHEDULES)
+    .where(_SCHEDULES.c.id == bindparam("schedule_id"))
     .values(
         lease_until_ms=None,
         lease_token=None,
@@ -41,10 +41,11 @@ _SETTLED = (
         last_status=bindparam("status"),
         last_error_code=bindparam("code"),
         last_error_message=bindparam("message"),
+        next_check_at_ms=bindparam("planned_at_ms"),
+        refusals=bindparam("refused"),
+        is_slow=bindparam("timed_out"),
     )
-    .returning(_ROW.id)
 )
-_SUCCEEDED = _SETTLED.values(refusals=0)
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,18 @@ def record(records: Iterable[CheckRecord]) -> int:
 
     A late scheduler whose lease was given to another changes nothing. Returns how many were stored.
     """
-    in_order = sorted(records, key=lambda record: record.claim.schedule_id)
-    _hold_monitors({record.claim.monitor_id for record in in_order})
-    held = [record for record in in_order if _move_schedule(record)]
+    by_token = {record.claim.token: record for record in records}
+    begin_writing()
+    _hold_monitors({record.claim.monitor_id for record in by_token.values()})
+    rows = _hold_schedules({record.claim.schedule_id for record in by_token.values()})
+    held = [(by_token[row.lease_token], row) for row in rows if row.lease_token in by_token]
     if held:
-        # Of the bare table: as objects they would cost half as much again.
-        db.session.execute(insert(_RESULTS), [_result(record) for record in held])
+        refusals = _refusals_by_mailbox(held)
+        moves = [_move(record, row, refusals) for record, row in held]
+        results = [_result(record) for record, _ in held]
+        db.session.connection().execute(_SETTLED, moves)
+        db.session.connection().execute(_RESULTS, results)
+        rollups.add(results)
     return len(held)
 
 
@@ -106,6 +113,35 @@ def _hold_monitors(monitor_ids: set[int]) -> None:
         .order_by(Monitor.id)
         .with_for_update(read=True, key_share=True)
     )
+
+
+def _hold_schedules(schedule_ids: set[int]) -> Sequence[Any]:
+    row = _SCHEDULES.c
+    return db.session.execute(
+        select(row.id, row.lease_token, row.last_status, row.next_check_at_ms, row.mailbox_key, row.refusals)
+        .where(row.id.in_(schedule_ids))
+        .order_by(row.id)
+        .with_for_update()
+    ).all()
+
+
+def _refusals_by_mailbox(held: Iterable[tuple[CheckRecord, Any]]) -> dict[str, int]:
+    """The most refusals in a row that any monitor has met, at mailboxes that go on refusing.
+
+    Only read, because a lock on the rows of other monitors could meet another writer head on.
+    """
+    keys = {
+        row.mailbox_key for record, row in held if record.outcome.code in REFUSALS and record.claim.refusals
+    }
+    if not keys:
+        return {}
+    table = _SCHEDULES.c
+    found = db.session.execute(
+        select(table.mailbox_key, func.max(table.refusals).label("most"))
+        .where(table.mailbox_key.in_(keys))
+        .group_by(table.mailbox_key)
+    )
+    return {row.mailbox_key: row.most for row in found}
 
 
 def _result(record: CheckRecord) -> dict[str, Any]:
@@ -124,58 +160,41 @@ def _result(record: CheckRecord) -> dict[str, Any]:
     }
 
 
-def _move_schedule(record: CheckRecord) -> bool:
+def _move(record: CheckRecord, row: Any, refusals: Mapping[str, int]) -> dict[str, Any]:
+    """What the row says from now on. `refusals` are those of mailboxes that go on refusing."""
     claim, outcome = record.claim, record.outcome
-    is_error = outcome.status is CheckStatus.ERROR
-    moved = db.session.execute(
-        _SETTLED.values(_next_check(record)) if is_error else _SUCCEEDED,
-        {
-            "schedule_id": claim.schedule_id,
-            "token": claim.token,
-            "checked_at": record.checked_at,
-            "status": outcome.status,
-            "code": outcome.code,
-            "message": outcome.error_message,
-        },
-    )
-    return moved.first() is not None
-
-
-def _next_check(record: CheckRecord) -> dict[str, Any]:
-    """After a first failure the confirming check comes soon; a mailbox that goes on refusing us waits.
-
-    A disabled monitor's NULL stays NULL, because a comparison with NULL is never true.
-    """
-    outcome, claim, row = record.outcome, record.claim, _ROW
-    checked_at = to_ms(record.checked_at)
-    confirm_at = checked_at + outcome.duration_ms + CONFIRM_AFTER_MS
-    is_first = row.last_status.is_distinct_from(CheckStatus.ERROR)
-    confirms_early = is_first & (row.next_check_at_ms > confirm_at)
-    if outcome.code not in REFUSALS:
-        # Who bans us after too many refusals stops answering: that is no reason to ask more often again.
-        return {"next_check_at_ms": case((confirms_early, confirm_at), else_=row.next_check_at_ms)}
-    # Who changed or triggered the monitor meanwhile has planned it anew, and wants no back-off.
+    # Who changed or triggered the monitor meanwhile has planned it anew: no back-off then, no slow lane.
     is_untouched = row.next_check_at_ms == claim.planned_at_ms
-    refusals = _refusals(claim)
-    put_off_to = next_after_refusal_ms(checked_at, claim.planned_at_ms, refusals, claim.interval_ms)
+    planned_at_ms, refused = row.next_check_at_ms, row.refusals
+    if outcome.code in REFUSALS:
+        refused = _refusals(claim, refusals.get(row.mailbox_key, 0)) if is_untouched else 0
+        if is_untouched:
+            planned_at_ms = next_after_refusal_ms(
+                to_ms(record.checked_at), planned_at_ms, refused, claim.interval_ms
+            )
+    if outcome.status is not CheckStatus.ERROR:
+        # Nothing else ends a back-off: who bans us stops answering, and that is no reason to ask more often.
+        refused = 0
+    elif row.last_status is not CheckStatus.ERROR and row.next_check_at_ms is not None:
+        confirm_at_ms = to_ms(record.checked_at) + outcome.duration_ms + CONFIRM_AFTER_MS
+        if confirm_at_ms < row.next_check_at_ms:
+            planned_at_ms = confirm_at_ms
     return {
-        "refusals": case((is_untouched, refusals), else_=0),
-        "next_check_at_ms": case(
-            (confirms_early, confirm_at), (is_untouched, put_off_to), else_=row.next_check_at_ms
-        ),
+        "schedule_id": claim.schedule_id,
+        "checked_at": record.checked_at,
+        "status": outcome.status,
+        "code": outcome.code,
+        "message": outcome.error_message,
+        "planned_at_ms": planned_at_ms,
+        "refused": refused,
+        "timed_out": outcome.code is ErrorCode.TIMEOUT and is_untouched,
     }
 
 
-def _refusals(claim: ClaimedCheck) -> int:
+def _refusals(claim: ClaimedCheck, of_mailbox: int) -> int:
     """How many in a row it makes with this one.
 
     From the second one of a monitor on, those count that others have met at the mailbox: all of them use
-    up the patience of one account. Only read, because a lock on the rows of other monitors could meet
-    another writer head on.
+    up the patience of one account.
     """
-    if not claim.refusals:
-        return 1
-    row, other = MonitorSchedule, aliased(MonitorSchedule)
-    mailbox_key = select(row.mailbox_key).where(row.id == claim.schedule_id).scalar_subquery()
-    most = db.session.scalar(select(func.max(other.refusals)).where(other.mailbox_key == mailbox_key))
-    return (most or 0) + 1
+    return of_mailbox + 1 if claim.refusals else 1

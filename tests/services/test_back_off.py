@@ -15,6 +15,7 @@ from app.extensions import db
 from app.models import Location, Monitor, MonitorSchedule, Organization, User
 from app.services import checks, claims, schedules
 from app.services.checks import CheckRecord
+from app.services.claims import Choice
 from tests.calling import Caller, monitor_path
 from tests.factories import Factory
 
@@ -51,7 +52,7 @@ class Life:
     def take(self) -> claims.ClaimedCheck:
         """Wait until the check is due, and claim it."""
         self.now = max(self.now, from_ms(self.row.next_check_at_ms or 0))
-        [claim] = claims.claim(self.location.id, self.now, 1)
+        [claim] = claims.claim(self.location.id, self.now, 1, Choice(self.row.is_slow))
         db.session.commit()
         self.checked.append(to_ms(self.now))
         return claim

@@ -16,7 +16,7 @@ from app.domain.outcome import CheckOutcome
 from app.domain.schedule import CONFIRM_AFTER_MS
 from app.domain.target import TargetGuard
 from app.extensions import db
-from app.models import CheckResult, Location, MonitorSchedule
+from app.models import CheckResult, CheckRollup, Location, MonitorSchedule
 from app.services import checks, claims
 from app.services.checks import CheckRecord
 from app.services.claims import ClaimedCheck
@@ -100,6 +100,32 @@ def test_a_result_counts_once(claimed: ClaimedCheck) -> None:
 def test_a_result_of_a_deleted_monitor_is_dropped(claimed: ClaimedCheck) -> None:
     db.session.execute(MonitorSchedule.__table__.delete())
     assert checks.record([CheckRecord(claimed, SUCCESS, NOW)]) == 0
+
+
+def test_of_two_that_hold_the_same_row_the_newer_counts(claimed: ClaimedCheck) -> None:
+    older = replace(claimed, token=uuid4())
+    assert checks.record([CheckRecord(older, FAILURE, NOW), CheckRecord(claimed, SUCCESS, NOW)]) == 1
+    assert [result.public_id for result in results()] == [claimed.token]
+
+
+def test_a_result_is_summed_up_once(claimed: ClaimedCheck) -> None:
+    for _ in range(2):
+        checks.record([CheckRecord(claimed, FAILURE, NOW)])
+    sums = select(CheckRollup.period, CheckRollup.checks, CheckRollup.failures).order_by(CheckRollup.period)
+    assert db.session.execute(sums).all() == [("day", 1, 1), ("hour", 1, 1)]
+
+
+def test_what_timed_out_waits_among_its_like_until_it_answers(claimed: ClaimedCheck) -> None:
+    plan(next_check_at_ms=claimed.planned_at_ms)
+    assert record(claimed, FAILURE).is_slow
+    again = replace(claimed, token=uuid4())
+    plan(lease_token=again.token)
+    assert not record(again, replace(FAILURE, code=ErrorCode.CONNECTION_REFUSED)).is_slow
+
+
+def test_what_was_triggered_meanwhile_does_not(claimed: ClaimedCheck) -> None:
+    plan(next_check_at_ms=NOW_MS - 1)
+    assert not record(claimed, FAILURE).is_slow
 
 
 def test_a_success_leaves_the_planned_time_alone(claimed: ClaimedCheck) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.domain.enums import CheckStatus
 from app.domain.rollup import BUCKETS_MS, Period, bucket_of
 from app.extensions import db
-from app.models import CheckResult, CheckRollup
+from app.models import CheckRollup
 from app.models.check_rollup import BUCKETS, SUMS
 from app.services import rollups
 from tests.factories import Factory
@@ -30,15 +30,15 @@ class Book:
 
     def result(
         self, at: datetime, status: CheckStatus = CheckStatus.SUCCESS, ms: int = 40, **timings: int
-    ) -> CheckResult:
-        return CheckResult(
-            monitor_id=self.monitor.id,
-            location_id=self.location.id,
-            checked_at=at,
-            status=status,
-            timing_ms=ms,
-            diagnostics={"timings": timings},
-        )
+    ) -> dict[str, Any]:
+        return {
+            "monitor_id": self.monitor.id,
+            "location_id": self.location.id,
+            "checked_at": at,
+            "status": status,
+            "timing_ms": ms,
+            "diagnostics": {"timings": timings},
+        }
 
 
 @pytest.fixture
