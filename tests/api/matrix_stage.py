@@ -75,7 +75,7 @@ def read_rows() -> Rows:
     """All rows of all tables, to be put back."""
     with db.engine.connect() as connection:
         return {
-            table.name: [dict(row) for row in connection.execute(table.select()).mappings()]
+            table.name: [dict(row) for row in connection.execute(select(*_stored(table))).mappings()]
             for table in db.metadata.sorted_tables
         }
 
@@ -129,6 +129,11 @@ def _reading_of_all() -> str:
         for table in db.metadata.sorted_tables
     ]
     return str(union_all(*selects).compile(db.engine, compile_kwargs={"literal_binds": True}))
+
+
+def _stored(table: Table) -> list[Any]:
+    """Columns that can be written; the database makes the others itself."""
+    return [column for column in table.c if column.computed is None]
 
 
 def _watched(table: Table) -> list[Any]:
