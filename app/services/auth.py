@@ -2,17 +2,18 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import cast
 from uuid import UUID, uuid4
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, select, update
 from sqlalchemy.orm import contains_eager
 
 from app.domain.enums import ActorKind, AuditAction
 from app.errors import InvalidError, NotFoundError, UnauthorizedError
 from app.extensions import db
-from app.models import Session, User
+from app.models import Session, User, UserCustomer
 from app.services import access, audit
 from app.services.access import Actor, Origin
 from app.services.locking import locked
@@ -22,6 +23,17 @@ log = logging.getLogger(__name__)
 ACCESS_TOKEN_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(days=30)
 WRONG_LOGIN = "The e-mail address or the password is wrong."
+
+_SESSIONS = cast(Table, Session.__table__).c
+_USERS = cast(Table, User.__table__).c
+# Asked with every request, so put together once, and of columns: objects would take three times as long.
+_WHO = (
+    select(_USERS.id, _USERS.email, _USERS.organization_id, _USERS.role, _USERS.is_restricted)
+    .where(_USERS.id == _SESSIONS.user_id, _USERS.is_active)
+    .where(_SESSIONS.id == bindparam("session_id"), _SESSIONS.revoked_at.is_(None))
+    .where(_SESSIONS.expires_at > bindparam("now"))
+)
+_WHOSE = select(UserCustomer.customer_id).where(UserCustomer.user_id == bindparam("user_id"))
 
 _hasher = PasswordHasher()
 # Verified against when the address is unknown, so that both cases take the same time.
@@ -62,8 +74,20 @@ def find_by_password(*, email: str, password: str) -> User | None:
 
 def authenticate(*, session_id: UUID, now: datetime, origin: Origin) -> Actor | None:
     """Who a session belongs to, or None when it has ended or the user may no longer sign in."""
-    session = _living_session(session_id, now)
-    return None if session is None else actor_of(session, origin)
+    row = db.session.execute(_WHO, {"session_id": session_id, "now": now}).one_or_none()
+    if row is None:
+        return None
+    customer_ids = db.session.scalars(_WHOSE, {"user_id": row.id}).all() if row.is_restricted else None
+    return Actor(
+        kind=ActorKind.USER,
+        id=row.id,
+        name=row.email,
+        organization_id=row.organization_id,
+        role=row.role,
+        customer_ids=None if customer_ids is None else frozenset(customer_ids),
+        session_id=session_id,
+        origin=origin,
+    )
 
 
 def actor_of(session: Session, origin: Origin) -> Actor:

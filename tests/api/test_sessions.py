@@ -9,10 +9,11 @@ from uuid import uuid4
 
 import jwt
 import pytest
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import select
 
 from app.api.auth.tokens import access_token, refresh_token
+from app.api.context import token_ids
 from app.clock import utcnow
 from app.domain.enums import Role
 from app.extensions import db
@@ -333,3 +334,13 @@ def test_sessions_that_have_ended_are_forgotten(make: Factory, user: User, sessi
     auth.forget_ended_sessions(utcnow())
 
     assert db.session.scalars(select(Session.id)).all() == [session.id]
+
+
+def test_a_token_that_was_good_a_moment_ago_expires(app: Flask, session: Session) -> None:
+    sent = {"Authorization": f"Bearer {access_token(session)}"}
+    with app.test_request_context(headers=sent):
+        assert token_ids(is_refresh=False)
+
+    with app.test_request_context(headers=sent):
+        g.now = utcnow() + auth.ACCESS_TOKEN_LIFE
+        assert token_ids(is_refresh=False) is None
