@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -49,7 +50,9 @@ def counts_of(result: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
+@cache
 def _statement(dialect: str) -> Any:
+    """Made once: putting it together takes as long as running it."""
     table = CheckRollup.__table__
     insert = INSERTS[dialect](table)
     return insert.on_conflict_do_update(
