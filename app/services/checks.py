@@ -1,6 +1,6 @@
 """Running one check and recording what it found."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -31,9 +31,27 @@ REFUSALS = frozenset(
 # Made once, and of the bare tables: putting such a statement together takes longer than running it.
 _RESULTS = insert(cast("Table", CheckResult.__table__))
 _SCHEDULES = cast("Table", MonitorSchedule.__table__)
+_ROW = _SCHEDULES.c
+_IDS: Any = bindparam("ids", expanding=True)
+# The locks that the results' foreign keys need come before those of the schedules, as in removing a monitor;
+# in the other order PostgreSQL would find a deadlock now and then. SQLite knows no row locks.
+_HELD_MONITORS = (
+    select(Monitor.__table__.c.id)
+    .where(Monitor.__table__.c.id.in_(_IDS))
+    .order_by(Monitor.__table__.c.id)
+    .with_for_update(read=True, key_share=True)
+)
+_HELD_SCHEDULES = (
+    select(
+        _ROW.id, _ROW.lease_token, _ROW.last_status, _ROW.next_check_at_ms, _ROW.mailbox_key, _ROW.refusals
+    )
+    .where(_ROW.id.in_(_IDS))
+    .order_by(_ROW.id)
+    .with_for_update()
+)
 _SETTLED = (
     update(_SCHEDULES)
-    .where(_SCHEDULES.c.id == bindparam("schedule_id"))
+    .where(_ROW.id == bindparam("schedule_id"))
     .values(
         lease_until_ms=None,
         lease_token=None,
@@ -89,40 +107,19 @@ def record(records: Iterable[CheckRecord]) -> int:
     """
     by_token = {record.claim.token: record for record in records}
     begin_writing()
-    _hold_monitors({record.claim.monitor_id for record in by_token.values()})
-    rows = _hold_schedules({record.claim.schedule_id for record in by_token.values()})
+    connection = db.session.connection()
+    connection.execute(_HELD_MONITORS, {"ids": [record.claim.monitor_id for record in by_token.values()]})
+    ids = [record.claim.schedule_id for record in by_token.values()]
+    rows = connection.execute(_HELD_SCHEDULES, {"ids": ids}).all()
     held = [(by_token[row.lease_token], row) for row in rows if row.lease_token in by_token]
     if held:
         refusals = _refusals_by_mailbox(held)
         moves = [_move(record, row, refusals) for record, row in held]
         results = [_result(record) for record, _ in held]
-        db.session.connection().execute(_SETTLED, moves)
-        db.session.connection().execute(_RESULTS, results)
+        connection.execute(_SETTLED, moves)
+        connection.execute(_RESULTS, results)
         rollups.add(results)
     return len(held)
-
-
-def _hold_monitors(monitor_ids: set[int]) -> None:
-    """Take the locks that the results' foreign keys need before those of the schedules, as removing does.
-
-    In the other order PostgreSQL would find a deadlock now and then. SQLite knows no row locks.
-    """
-    db.session.execute(
-        select(Monitor.id)
-        .where(Monitor.id.in_(monitor_ids))
-        .order_by(Monitor.id)
-        .with_for_update(read=True, key_share=True)
-    )
-
-
-def _hold_schedules(schedule_ids: set[int]) -> Sequence[Any]:
-    row = _SCHEDULES.c
-    return db.session.execute(
-        select(row.id, row.lease_token, row.last_status, row.next_check_at_ms, row.mailbox_key, row.refusals)
-        .where(row.id.in_(schedule_ids))
-        .order_by(row.id)
-        .with_for_update()
-    ).all()
 
 
 def _refusals_by_mailbox(held: Iterable[tuple[CheckRecord, Any]]) -> dict[str, int]:
@@ -135,11 +132,10 @@ def _refusals_by_mailbox(held: Iterable[tuple[CheckRecord, Any]]) -> dict[str, i
     }
     if not keys:
         return {}
-    table = _SCHEDULES.c
     found = db.session.execute(
-        select(table.mailbox_key, func.max(table.refusals).label("most"))
-        .where(table.mailbox_key.in_(keys))
-        .group_by(table.mailbox_key)
+        select(_ROW.mailbox_key, func.max(_ROW.refusals).label("most"))
+        .where(_ROW.mailbox_key.in_(keys))
+        .group_by(_ROW.mailbox_key)
     )
     return {row.mailbox_key: row.most for row in found}
 
