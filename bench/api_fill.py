@@ -90,7 +90,7 @@ def fill(engine: Engine, store: ConfigStore, *sizes: tuple[int, int], days: int 
 
 
 def lay_out_by_day() -> None:
-    """What a scheduler's jobs do: on PostgreSQL each day of results gets a table. Needs an application context."""
+    """As a scheduler does: on PostgreSQL each day of results gets a table. Needs an application context."""
     if partitions.is_used():
         while partitions.make_day(datetime.now(UTC)) is not None:
             db.session.commit()

@@ -51,18 +51,22 @@ class Plans:
     def _note(self, _connection: Any, _cursor: Any, said: str, given: Any, *_: Any) -> None:
         self._said.append((said, given))
 
+    def reads(self) -> list[tuple[str, Any]]:
+        """The SELECT statements so far; later ones are not noted."""
+        event.remove(self._engine, "before_cursor_execute", self._note)
+        return [(said, given) for said, given in self._said if said.startswith("SELECT")]
+
     def scans(self) -> list[str]:
         """Steps that read a whole table which grows."""
-        event.remove(self._engine, "before_cursor_execute", self._note)
         prefix = "EXPLAIN QUERY PLAN " if self._engine.dialect.name == "sqlite" else "EXPLAIN "
+        reads = self.reads()
         with self._engine.connect() as connection:
             if prefix == "EXPLAIN ":
                 # It reads tables of a few pages whole anyway; asked is whether there is another way.
                 connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
             steps = [
                 str(row[-1])
-                for said, given in self._said
-                if said.startswith("SELECT")
+                for said, given in reads
                 for row in connection.exec_driver_sql(prefix + said, given)
             ]
         assert steps
@@ -112,3 +116,14 @@ def test_no_list_reads_a_whole_table(filled: tuple[Flask, House], names: dict[st
         scans = plans.scans()
     assert answer.status_code == 200
     assert scans == []
+
+
+def test_a_monitor_is_shown_with_two_statements(filled: tuple[Flask, House], names: dict[str, str]) -> None:
+    """Who asks, and the monitor with all that is shown of it."""
+    caller = _caller(filled)
+    with filled[0].app_context():
+        plans = Plans(db.engine)
+
+        caller.get(f"{MONITORS}/{names['monitor']}")
+
+        assert len(plans.reads()) == 2
