@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.enums import MonitorStatus
@@ -11,6 +11,9 @@ from app.services import locations, migrations, monitors, schedules
 from app.version import VERSION
 
 log = logging.getLogger(__name__)
+
+# The counters are read out of the database anew for each answer: when that was is no time of theirs.
+disable_created_metrics()
 
 COUNTED = {
     "checks_begun": "Checks begun.",

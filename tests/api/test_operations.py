@@ -10,6 +10,7 @@ from app import create_app
 from app.clock import to_ms, utcnow
 from app.domain.enums import MonitorStatus
 from app.extensions import db
+from app.services import locations
 from tests.calling import Caller, assert_failure
 from tests.conftest import ENVIRON
 from tests.factories import Factory
@@ -73,6 +74,24 @@ def test_metrics_tell_how_late_checks_are(nobody: Caller, make: Factory) -> None
     assert shown['pillarbox_checks_due{lane="main",location="local"}'] == 1
     assert 20 <= shown['pillarbox_check_lag_seconds{lane="main",location="local"}'] < 30
     assert 30 <= shown['pillarbox_location_heartbeat_age_seconds{location="local"}'] < 40
+
+
+def test_metrics_tell_what_the_schedulers_counted(nobody: Caller, make: Factory) -> None:
+    location = make.location()
+    locations.count(location.id, checks_begun=7, checks_put_off=2)
+    db.session.commit()
+
+    shown = figures(nobody)
+
+    counted = {
+        name: shown[name] for name in shown if name.startswith("pillarbox_checks_") and "lane" not in name
+    }
+    assert counted == {
+        'pillarbox_checks_begun_total{location="local"}': 7,
+        'pillarbox_checks_late_total{location="local"}': 0,
+        'pillarbox_checks_put_off_total{location="local"}': 2,
+        'pillarbox_checks_skipped_total{location="local"}': 0,
+    }
 
 
 def test_metrics_ask_for_their_token(make_app: Callable[..., Flask], nobody: Caller) -> None:
