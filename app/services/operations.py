@@ -13,7 +13,7 @@ from app.version import VERSION
 log = logging.getLogger(__name__)
 
 # The counters are read out of the database anew for each answer: when that was is no time of theirs.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 COUNTED = {
     "checks_begun": "Checks begun.",
