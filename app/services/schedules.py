@@ -179,6 +179,29 @@ def bring_back(location_id: int, now: datetime) -> int:
     return len(planned.all())
 
 
+def take_back(location_id: int, now: datetime) -> int:
+    """Make due at once what was claimed and not recorded within its lease: its scheduler was killed.
+
+    Otherwise it would be checked an interval later, and had missed one already. Should a result come in
+    after all it still counts, until the next claim: the token stays. Returns how many rows that were.
+    """
+    now_ms = to_ms(now)
+    row = MonitorSchedule
+    # Who holds a row at this moment is about to settle it, and waiting for it could be a deadlock.
+    ended = select(row.id).where(row.location_id == location_id, row.lease_until_ms < now_ms)
+    taken = db.session.execute(
+        update(row)
+        .where(row.id.in_(ended.with_for_update(skip_locked=True)))
+        .values(
+            lease_until_ms=None,
+            next_check_at_ms=case((row.next_check_at_ms > now_ms, now_ms), else_=row.next_check_at_ms),
+        )
+        .returning(row.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(taken.all())
+
+
 def unplan_disabled(location_id: int) -> int:
     """Take disabled monitors off the plan, should a change that raced with theirs have put them on it."""
     row = MonitorSchedule

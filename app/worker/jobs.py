@@ -19,6 +19,10 @@ def repair(location_id: int, now: datetime) -> None:
     schedules.bring_back(location_id, now)
 
 
+def take_back(location_id: int, now: datetime) -> None:
+    schedules.take_back(location_id, now)
+
+
 def forget_ended_sessions(_location_id: int, now: datetime) -> None:
     auth.forget_ended_sessions(now)
 

@@ -34,6 +34,7 @@ class Job:
 
 JOBS = (
     Job("heartbeat", jobs.beat, locations.HEARTBEAT_SECONDS),
+    Job("take_back", jobs.take_back, 5),
     Job("repair", jobs.repair, 60),
     Job("forget_ended_sessions", jobs.forget_ended_sessions, 3600),
     Job("make_days", jobs.make_days, 3600),

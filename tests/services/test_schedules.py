@@ -392,6 +392,45 @@ def test_a_lease_of_today_stays(make: Factory, location: Location) -> None:
     assert row_of(monitor).lease_until_ms == until
 
 
+# --- take_back
+
+
+def test_what_a_killed_scheduler_claimed_is_due_once_its_lease_has_run_out(
+    make: Factory, location: Location
+) -> None:
+    monitor = make.monitor(timeout_seconds=7)
+    [claimed] = claim(location)
+    lease = timedelta(milliseconds=7_000 + LEASE_MARGIN_MS)
+    assert schedules.take_back(location.id, NOW + lease) == 0
+    then = NOW + lease + timedelta(milliseconds=1)
+    assert schedules.take_back(location.id, then) == 1
+    row = row_of(monitor)
+    assert (row.lease_until_ms, row.next_check_at_ms) == (None, to_ms(then))
+    assert row.lease_token == claimed.token
+    assert [again.monitor_id for again in claim(location, then)] == [monitor.id]
+
+
+def test_what_is_due_already_keeps_its_time_when_its_lease_has_run_out(
+    make: Factory, location: Location
+) -> None:
+    due, disabled = make.monitor(), make.monitor()
+    set_row(due, next_check_at_ms=NOW_MS - 9, lease_until_ms=NOW_MS - 1)
+    set_row(disabled, next_check_at_ms=None, lease_until_ms=NOW_MS - 1)
+    assert schedules.take_back(location.id, NOW) == 2
+    assert [row_of(monitor).next_check_at_ms for monitor in (due, disabled)] == [NOW_MS - 9, None]
+
+
+def test_what_somebody_is_settling_is_left_to_them(make: Factory, location: Location) -> None:
+    monitor = make.monitor()
+    set_row(monitor, lease_until_ms=NOW_MS - 1)
+    if db.engine.dialect.name == "sqlite":
+        assert schedules.take_back(location.id, NOW) == 1
+        return
+    with db.engine.begin() as other:
+        other.execute(select(MonitorSchedule.id).with_for_update())
+        assert schedules.take_back(location.id, NOW) == 0
+
+
 # --- lag
 
 
