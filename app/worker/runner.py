@@ -56,6 +56,9 @@ class Runner:
 
     def tick(self) -> None:
         """Start what is due, as far as slots are free. A failure is left to the next tick."""
+        if self._writer.is_held_up:
+            # After a long outage a new claim would take the row from the result that waits to be stored.
+            return
         with self._claiming:
             try:
                 self._start_due()

@@ -47,6 +47,8 @@ class Writer:
         self._outage = Outage("record")
         # A daemon, so that a database that never answers cannot hold up the end of the process.
         self._thread = Thread(target=self._run, name="writer", daemon=True)
+        self.is_held_up = False
+        """Results wait because the database was away, and until the last of them is stored."""
         self.lost = 0
         """Results that could not be stored although the database was there."""
 
@@ -96,11 +98,13 @@ class Writer:
             self._store(batch)
         except DATABASE_AWAY as error:
             self._outage.begin(error)
+            self.is_held_up = True
             return False
         except Exception as error:  # noqa: BLE001 - whatever a result does, the loop goes on
             self._isolate(batch, error)
             return True
         self._outage.end()
+        self.is_held_up = self.is_held_up and not self._queue.empty()
         self._slots.free(record.claim for record in batch)
         return True
 

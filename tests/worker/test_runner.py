@@ -40,6 +40,7 @@ class Rig:
     run_check: Callable[[ClaimedCheck], CheckOutcome] = lambda _: SUCCESS
     started: list[ClaimedCheck] = field(default_factory=list)
     results: list[CheckRecord] = field(default_factory=list)
+    is_held_up: bool = False
 
     def __post_init__(self) -> None:
         self.slots = Slots(self.size, self.slow_size, self.per_server)
@@ -47,7 +48,7 @@ class Rig:
             self.app,
             self.location_id,
             slots=self.slots,
-            writer=self,  # type: ignore[arg-type] # only `put` is called
+            writer=self,  # type: ignore[arg-type] # only `put` and `is_held_up` are used
             submit=lambda _check, claim: self.started.append(claim),
             run_check=self.check,
         )
@@ -86,6 +87,15 @@ def test_a_tick_goes_on_while_full_batches_come_back(rig: Rig, monkeypatch: pyte
     monkeypatch.setattr(module, "CLAIM_ROWS", 1)
     rig.runner.tick()
     assert len(rig.started) == 3
+
+
+def test_nothing_is_claimed_while_results_wait_for_the_database(rig: Rig) -> None:
+    rig.is_held_up = True
+    rig.runner.tick()
+    assert not rig.started
+    rig.is_held_up = False
+    rig.runner.tick()
+    assert rig.started
 
 
 def test_a_check_leaves_its_result_to_the_writer_and_keeps_its_slot(rig: Rig) -> None:

@@ -74,6 +74,27 @@ def test_results_are_stored_in_one_batch_and_free_their_slots(
     assert (calls, results()) == ([5], 5)
 
 
+def test_it_is_held_up_until_the_last_result_that_had_to_wait_is_stored(
+    claims: Claims, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH_ROWS", 1)
+    claimed, seen = claims(3), list[bool]()
+    waiting = iter([AWAY, None, None, None])
+
+    def record(records: Iterable[CheckRecord]) -> int:
+        seen.append(writer.is_held_up)
+        if error := next(waiting):
+            raise error
+        return checks.record(records)
+
+    writer, slots = start(claimed, record)
+    for claim in claimed:
+        writer.put(record_of(claim))
+    assert slots.wait_until_all_free(5)
+    assert seen == [False, True, True, True]
+    assert not writer.is_held_up
+
+
 def test_a_batch_has_a_size(claims: Claims, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BATCH_ROWS", 2)
     claimed, calls = claims(5), list[int]()
