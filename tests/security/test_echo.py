@@ -88,6 +88,13 @@ def test_half_a_character_of_a_secret_is_not_kept() -> None:
     assert clean("ße an alle is wrong".encode()[1:], is_part=True) == "******** is wrong"
 
 
+def test_of_a_password_of_two_characters_its_code_is_masked_where_it_was_cut() -> None:
+    clean = Cleaner(replace(target_at(1), password="7%"))
+    code = base64.b64encode(f"\0{USER}\0007%".encode())
+
+    assert clean(b"you sent " + code[:-3], is_part=True) == "you sent ********"
+
+
 def wrapped(echo: bytes, lines: int, opening: bytes = b"") -> list[bytes]:
     size = -(-len(echo) // lines)
     return [opening + echo[at : at + size] + b"\r\n" for at in range(0, len(echo), size)]
