@@ -108,7 +108,8 @@ def record(records: Iterable[CheckRecord]) -> int:
     by_token = {record.claim.token: record for record in records}
     begin_writing()
     connection = db.session.connection()
-    connection.execute(_HELD_MONITORS, {"ids": [record.claim.monitor_id for record in by_token.values()]})
+    if connection.dialect.name != "sqlite":
+        connection.execute(_HELD_MONITORS, {"ids": [record.claim.monitor_id for record in by_token.values()]})
     ids = [record.claim.schedule_id for record in by_token.values()]
     rows = connection.execute(_HELD_SCHEDULES, {"ids": ids}).all()
     held = [(by_token[row.lease_token], row) for row in rows if row.lease_token in by_token]
