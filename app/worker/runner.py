@@ -82,6 +82,8 @@ class Runner:
         crowded = self._slots.crowded_servers()
         share, greedy = self._slots.fair_share(is_slow=is_slow)
         others = Choice(is_slow, other_servers_than=frozenset(crowded))
+        if (plenty := self._slots.plenty(is_slow=is_slow)) > share:
+            share, greedy = plenty, frozenset()
         if self._claim(replace(others, other_organizations_than=greedy), room=share):
             return True
         kept = self._kept_slots(is_slow=is_slow) if greedy or crowded else 0

@@ -19,7 +19,7 @@ from app.services.claims import ClaimedCheck
 from app.worker import jobs
 from app.worker.outage import Outage
 
-TICK_SECONDS = 0.5
+TICK_SECONDS = 0.2
 LANES = {False: "checks", True: "slow_checks"}
 """The executors' names: of all checks, and of those whose target last timed out."""
 

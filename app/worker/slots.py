@@ -10,6 +10,9 @@ from app.services.claims import ClaimedCheck
 RESERVED_SHARE = 8
 """One slot in so many is kept for organizations that have few."""
 
+SCARCE_SHARE = 4
+"""The last one in so many free slots are shared out fairly; before that nobody has to look who takes them."""
+
 
 class Slots:
     """A check holds its slot from the claim until its result is stored.
@@ -52,6 +55,10 @@ class Slots:
     def reserved(self, *, is_slow: bool) -> int:
         """How many slots are kept for organizations that have few."""
         return self._size[is_slow] // RESERVED_SHARE
+
+    def plenty(self, *, is_slow: bool) -> int:
+        """How many slots are free beyond those that have to be shared out."""
+        return self.available(is_slow=is_slow) - self._size[is_slow] // SCARCE_SHARE
 
     def crowded_servers(self) -> dict[str, int]:
         """Servers with half of the checks in flight that they may have, and how many more they may have."""

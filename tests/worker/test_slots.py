@@ -78,3 +78,11 @@ def test_one_slot_is_a_share_at_least() -> None:
     slots.take([CLAIM])
     assert slots.fair_share(is_slow=False) == (1, {1})
     assert slots.reserved(is_slow=False) == 0
+
+
+def test_the_last_quarter_of_the_slots_is_what_has_to_be_shared_out() -> None:
+    slots = Slots(12, 4, 100)
+    slots.take(claims(5))
+    assert (slots.plenty(is_slow=False), slots.plenty(is_slow=True)) == (4, 3)
+    slots.take(claims(6))
+    assert slots.plenty(is_slow=False) == -2
