@@ -75,3 +75,8 @@ class MonitorSchedule(Base):
     those of all monitors of the mailbox count."""
 
     location: Mapped[Location] = relationship(lazy="joined")
+
+    @property
+    def heartbeat_at(self) -> datetime:
+        """When its location was last known to have a scheduler."""
+        return self.location.heartbeat_at

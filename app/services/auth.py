@@ -12,7 +12,7 @@ from sqlalchemy.orm import contains_eager
 
 from app.domain.enums import ActorKind, AuditAction
 from app.errors import InvalidError, NotFoundError, UnauthorizedError
-from app.extensions import db
+from app.extensions import db, reading
 from app.models import Session, User, UserCustomer
 from app.services import access, audit
 from app.services.access import Actor, Origin
@@ -74,10 +74,11 @@ def find_by_password(*, email: str, password: str) -> User | None:
 
 def authenticate(*, session_id: UUID, now: datetime, origin: Origin) -> Actor | None:
     """Who a session belongs to, or None when it has ended or the user may no longer sign in."""
-    row = db.session.execute(_WHO, {"session_id": session_id, "now": now}).one_or_none()
-    if row is None:
-        return None
-    customer_ids = db.session.scalars(_WHOSE, {"user_id": row.id}).all() if row.is_restricted else None
+    with reading() as connection:
+        row = connection.execute(_WHO, {"session_id": session_id, "now": now}).one_or_none()
+        if row is None:
+            return None
+        customer_ids = connection.scalars(_WHOSE, {"user_id": row.id}).all() if row.is_restricted else None
     return Actor(
         kind=ActorKind.USER,
         id=row.id,

@@ -41,7 +41,7 @@ def state_of(monitor: Monitor, now: datetime) -> MonitorState:
 def _next_check_at(monitor: Monitor, now: datetime) -> datetime | None:
     """The next at a location that is served; what a location without scheduler had planned is past."""
     planned = [row for row in monitor.schedules if row.next_check_at_ms is not None]
-    served = [row for row in planned if row.location.heartbeat_at > now - ACTIVE_FOR]
+    served = [row for row in planned if row.heartbeat_at > now - ACTIVE_FOR]
     times = [row.next_check_at_ms or 0 for row in served or planned]
     return from_ms(min(times)) if times else None
 

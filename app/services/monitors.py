@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
 
@@ -15,7 +15,7 @@ from app.domain.target import CheckTarget, target_from_config
 from app.errors import InvalidError, NotFoundError, TooManyError, UnavailableError
 from app.extensions import db
 from app.models import Customer, Monitor
-from app.services import access, audit, customers, locations, schedules
+from app.services import access, audit, customers, locations, monitor_rows, schedules
 from app.services.access import Actor
 from app.services.identifiers import parse_uuid
 from app.services.locking import locked
@@ -53,24 +53,26 @@ SORT_COLUMNS: dict[str, Any] = {
     "lastCheckedAt": LAST_CHECKED_AT,
 }
 
-# Put together once, because this is asked more often than anything else.
-_ALONE = select(Monitor).where(Monitor.public_id == bindparam("public_id"))
-_WHOLE = _ALONE.options(joinedload(Monitor.customer, innerjoin=True), joinedload(Monitor.schedules))
 
-
-def get(actor: Actor, identifier: str, *, is_whole: bool = False) -> Monitor:
-    """The monitor that a path names, by its public id alone; if asked, with all that is shown of it.
+def get(actor: Actor, identifier: str) -> Monitor:
+    """The monitor that a path names, by its public id alone.
 
     Raises InvalidError for what is no UUID, NotFoundError, ForbiddenError.
     """
+    public_id = _public_id(identifier)
+    return _visible(actor, db.session.scalar(select(Monitor).where(Monitor.public_id == public_id)))
+
+
+def shown(actor: Actor, identifier: str) -> Any:
+    """The same with its customer and schedules, to be read only (app/services/monitor_rows.py)."""
+    return _visible(actor, monitor_rows.find(_public_id(identifier)))
+
+
+def _public_id(identifier: str) -> UUID:
     public_id = parse_uuid(identifier)
     if public_id is None:
         raise InvalidError(ID_REQUIRED)
-    query = _WHOLE if is_whole else _ALONE
-    monitor = db.session.scalars(query, {"public_id": public_id}).unique().one_or_none()
-    if monitor is None:
-        raise NotFoundError(NOT_FOUND)
-    return _visible(actor, monitor)
+    return public_id
 
 
 def _held(actor: Actor, identifier: str, *, for_removal: bool = False) -> Monitor:
@@ -78,7 +80,9 @@ def _held(actor: Actor, identifier: str, *, for_removal: bool = False) -> Monito
     return _visible(actor, locked(get(actor, identifier), NOT_FOUND, for_removal=for_removal))
 
 
-def _visible(actor: Actor, monitor: Monitor) -> Monitor:
+def _visible(actor: Actor, monitor: Monitor | None) -> Monitor:
+    if monitor is None:
+        raise NotFoundError(NOT_FOUND)
     access.require_visible(
         actor,
         organization_id=monitor.organization_id,

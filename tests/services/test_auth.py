@@ -45,6 +45,7 @@ def test_a_refresh_token_is_spent_once(make: Factory) -> None:
 
     assert auth.rotate(**spent, now=utcnow(), origin=HERE)
     assert auth.rotate(**spent, now=utcnow(), origin=HERE) is None
+    db.session.commit()
     assert auth.authenticate(session_id=session.id, now=utcnow(), origin=HERE) is None
 
 

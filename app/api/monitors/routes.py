@@ -91,7 +91,7 @@ def create_imap_pop_monitor(body: dict[str, Any]) -> Any:
 @blp.fails(*UNKNOWN)
 def get_imap_pop_monitor(public_id: str) -> Any:
     """Show an IMAP/POP monitor"""
-    return _document(monitors.get(current_actor(), public_id, is_whole=True))
+    return _document(monitors.shown(current_actor(), public_id))
 
 
 @blp.route("/<string:publicId>", methods=["PATCH"], **MONITOR_PATH)
