@@ -48,4 +48,5 @@ def _runs_through(needles: Iterable[str], pieces: Sequence[str]) -> Iterator[ran
             first, last = bisect_right(ends, at), bisect_right(ends, at + len(needle) - 1)
             if first < last:
                 yield range(first, last + 1)
-            at = whole.find(needle, at + 1)
+            # Where it is found over and over, the next place that matters begins or ends in another line.
+            at = whole.find(needle, min(ends[first], ends[last] - len(needle) + 1))
