@@ -40,12 +40,26 @@ WORDS = (
         ),
         ErrorCode.LOGIN_DISABLED,
     ),
+    # Google says this with [OVERQUOTA], and Microsoft with BAD.
+    (
+        re.compile(
+            r"throttl|too (frequent|often)"
+            r"|\b(rate|frequency|bandwidth|login|connection|session)s?( attempts?)? limit(s|ed)?\b(?! to)",
+            re.IGNORECASE,
+        ),
+        ErrorCode.TEMPORARILY_UNAVAILABLE,
+    ),
+    # What Exchange says where the login is good and the mailbox behind it is not to be had.
+    (re.compile(r"authenticated but not connected", re.IGNORECASE), ErrorCode.MAILBOX_UNAVAILABLE),
 )
 # A temporary password is no temporary trouble, so "temporary" counts with a word for trouble behind it.
 LATER_WORDS = re.compile(
-    r"too many|maximum number of|connection limit|try (it )?(again )?later|overload"
+    r"too many|maximum number of|try (it )?(again )?(later|in \d)|overload"
+    r"|(server|service|system|backend) (is )?(currently |too )?(busy|unavailable|not available)"
+    r"|internal (server )?error"
     r"|temporarily|temporary ((?!pass)[\w-]+ ){0,3}(fail|error|problem|issue|fault|outage|unavail|lock|block)"
-    r"|(mailbox|maildrop|maillock).{0,30}(lock|in use)|already (locked|in use)",
+    r"|(mailbox|maildrop|maillock).{0,30}(lock|in use)|already (locked|in use)"
+    r"|\block (on )?(the |your )?(mailbox|maildrop)|accessed by another",
     re.IGNORECASE,
 )
 
