@@ -23,7 +23,8 @@ RESPONSE_CODES = {
 }
 PERMANENT = frozenset({"SYS/PERM", "CONTACTADMIN", "OVERQUOTA"})
 """The server's own trouble, or the account's, until somebody mends it: no other password would help."""
-_RESPONSE_CODE = re.compile(r"\[([A-Za-z/-]+)[^\]]*\]")
+# Without going back over the letters: a line of them alone would take half a minute.
+_RESPONSE_CODE = re.compile(r"\[([A-Za-z/-]++)[^\]]*\]")
 
 WORDS = (
     # Dovecot's POP3 says this with [AUTH], so the words are looked at before the code.

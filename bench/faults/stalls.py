@@ -58,6 +58,16 @@ def _endless() -> Iterator[Cell]:
     yield from at_every_rung(ENDLESS, "endless line", _line, ErrorCode.PROTOCOL_ERROR)
     yield from at_every_rung(ENDLESS, "500 kB line", _long, ErrorCode.PROTOCOL_ERROR)
     yield from at_every_rung(ENDLESS, "endless lines", _lines, ErrorCode.PROTOCOL_ERROR)
+    for security in (PLAIN, STARTTLS, TLS):
+        # Within the budget, so the answer counts; what it means must not take longer than it took to come.
+        yield Cell(
+            family=ENDLESS,
+            fault="200 kB response code, login",
+            protocol=IMAP,
+            security=security,
+            verdicts=(error(ErrorCode.AUTHENTICATION_FAILED, "login"),),
+            script={"login": "{tag} NO [" + "A" * 200_000 + "\r\n"},
+        )
 
 
 def _line(_: Protocol, rung: str) -> Step | None:

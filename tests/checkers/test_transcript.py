@@ -176,19 +176,21 @@ def test_bytes_left_out_are_counted() -> None:
     assert note == f"-- {10_000 - HEAD_BYTES - TAIL_BYTES} bytes left out"
 
 
-def test_secret_that_repeats_itself_holds_nothing_up() -> None:
+@pytest.mark.parametrize(
+    ("password", "said"), [("a" * 10_000, b"a" * 2500), (" hidden", b"hidden" + b" " * 2500 + b"x")]
+)
+def test_secret_that_is_in_every_line_holds_nothing_up(password: str, said: bytes) -> None:
     transcript = Transcript()
     for _ in range(MAX_LINES // 2):
         transcript.sent(b"T1 NOOP\r\n")
-        transcript.received(b"a" * (HEAD_BYTES + TAIL_BYTES) + b"\r\n")
-    clean = Cleaner(CheckTarget("mail.example.com", user=USER, password="a" * 10_000))
+        transcript.received(said + b"\r\n")
+    clean = Cleaner(CheckTarget("mail.example.com", user=USER, password=password))
     started_at = time.thread_time()
 
     lines = transcript.lines(clean)
 
-    # It took eight seconds to find the password in each and every place.
     assert time.thread_time() - started_at < 0.5
-    assert {line for line in lines if line.startswith("S: ")} == {f"S: {MASK}"}
+    assert {line[: len(MASK) + 3] for line in lines if line.startswith("S: ")} == {f"S: {MASK}"}
 
 
 def test_repr_holds_nothing() -> None:
