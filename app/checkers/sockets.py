@@ -213,9 +213,14 @@ def is_lost(error: ssl.SSLError) -> bool:
     return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
 
 
+def reason_of(error: ssl.SSLError) -> str:
+    """OpenSSL's own, as words."""
+    return (error.reason or "unknown reason").replace("_", " ").lower()
+
+
 def _as_check_error(error: OSError, limits: Limits) -> CheckError:
     if isinstance(error, TimeoutError):
         return limits.expired()
     if isinstance(error, ssl.SSLError) and not is_lost(error):
-        return CheckError(ErrorCode.TLS_FAILURE, f"TLS broke down: {error.reason or 'unknown reason'}.")
+        return CheckError(ErrorCode.TLS_FAILURE, f"TLS broke down: {reason_of(error)}.")
     return closed()

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from app.checkers.attempt import Attempt, TlsSeen
 from app.checkers.failure import CheckError
-from app.checkers.sockets import GuardedSocket, GuardedTlsSocket, closed, is_lost
+from app.checkers.sockets import GuardedSocket, GuardedTlsSocket, closed, is_lost, reason_of
 from app.checkers.text import has_control_characters
 from app.domain.enums import ErrorCode, Phase
 from app.domain.target import CheckTarget, TlsPolicy
@@ -177,8 +177,4 @@ def _handshake_failure(error: ssl.SSLError) -> CheckError:
         return closed()
     if error.reason in NO_TLS_SPOKEN:
         return CheckError(ErrorCode.TLS_FAILURE, "The server does not speak TLS on this port.")
-    return CheckError(ErrorCode.TLS_FAILURE, f"The TLS handshake failed: {_words(error)}.")
-
-
-def _words(error: ssl.SSLError) -> str:
-    return (error.reason or "unknown reason").replace("_", " ").lower()
+    return CheckError(ErrorCode.TLS_FAILURE, f"The TLS handshake failed: {reason_of(error)}.")
