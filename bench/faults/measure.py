@@ -11,6 +11,8 @@ from pathlib import Path
 
 PROC = Path("/proc/self")
 KIB = 1024
+M_ARENA_MAX = -8
+"""Of glibc's malloc.h (mallopt(3))."""
 RESET_PEAK = "5"
 """What `clear_refs` takes to begin the peak of resident memory anew (proc(5))."""
 
@@ -25,6 +27,12 @@ class Holdings:
     """Bytes."""
     objects: int = 0
     """What Python's garbage collector keeps track of; counted where asked for."""
+
+
+def share_one_arena() -> None:
+    """From here on all threads share one heap: what each keeps in its own is the allocator's affair."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def holdings() -> Holdings:

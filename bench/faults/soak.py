@@ -19,7 +19,7 @@ from app.domain.outcome import CheckOutcome
 from bench.faults import names
 from bench.faults.cell import Cell
 from bench.faults.mailbox import LOOPBACK, target_of
-from bench.faults.measure import Holdings, settled_holdings
+from bench.faults.measure import Holdings, settled_holdings, share_one_arena
 from bench.faults.serving import Served, served_apart
 from bench.faults.table import CELLS
 from tests.fakes.server import HOST
@@ -64,6 +64,7 @@ def soak(checks: int, warm_up: int, seed: int = SEED, at_once: int = AT_ONCE) ->
     # Reproducible on purpose, and nothing secret hangs on it.
     choice = random.Random(seed)  # noqa: S311
     cells = list(CELLS.values())
+    share_one_arena()
     first = [*choice.sample(cells, min(warm_up, len(cells)))]
     with served_apart() as up, _pool(at_once) as pool:
         _run(pool, first, up)
