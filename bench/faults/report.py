@@ -40,7 +40,14 @@ PREFERRED = (Security.TLS, Security.STARTTLS, Security.PLAIN)
 """One mode for each fault and protocol: the matrix has them all, a reader need not."""
 MONITORS = ("Pillarbox", BLACKBOX, PLUGINS)
 
-NOT_COMPARABLE = {"PREAUTH", "LOGINDISABLED before TLS", "LOGINDISABLED always"}
+NOT_COMPARABLE = {
+    "PREAUTH",
+    "LOGINDISABLED before TLS",
+    "LOGINDISABLED always",
+    "AUTHENTICATE prompts in words",
+    "AUTHENTICATE prompts in words all the same",
+    "AUTH PLAIN instead of USER",
+}
 """They ask for an answer to what was said, and a dialogue told in advance has none."""
 
 INTRODUCTION = """\

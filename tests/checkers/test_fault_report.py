@@ -30,6 +30,11 @@ def test_one_cell_for_each_fault_and_protocol() -> None:
     assert not any(cell.target for cell in cells)
 
 
+def test_no_monitor_is_asked_what_it_cannot_answer() -> None:
+    assert {cell.fault for cell in CELLS.values()} >= report.NOT_COMPARABLE
+    assert report.NOT_COMPARABLE.isdisjoint(cell.fault for cell in chosen(CELLS.values()))
+
+
 def test_missed_fault_and_false_alarm_are_counted_and_bold() -> None:
     rows = [Row(FAULTY, (TROUBLE, FINE, None)), Row(HEALTHY, (FINE, TROUBLE, FINE))]
     sums = sums_of(*rows)
