@@ -25,7 +25,11 @@ SPREAD_MS = 5 * 60_000
 """Over how long what was missed is spread at most: a mailbox checked once a day must not miss a day."""
 
 FARTHEST_MS = 15 * 60_000
-"""Nothing is planned, or held, further ahead than its interval, or its lease, and this."""
+"""Nothing that backs off is planned further ahead than its interval and this."""
+
+CLOCKS_APART_MS = 15_000
+"""Nothing else is planned, and nothing held, further ahead than its interval, or its lease, and this: the
+clocks of two schedulers need not quite agree."""
 
 BATCH = 500
 
@@ -167,12 +171,13 @@ def bring_back(location_id: int, now: datetime) -> int:
     row = MonitorSchedule
     here = update(row).where(row.location_id == location_id).execution_options(synchronize_session=False)
     db.session.execute(
-        here.where(row.lease_until_ms > now_ms + FARTHEST_MS + LEASE_MARGIN_MS + row.timeout_ms).values(
+        here.where(row.lease_until_ms > now_ms + CLOCKS_APART_MS + LEASE_MARGIN_MS + row.timeout_ms).values(
             lease_until_ms=now_ms
         )
     )
+    farthest = case((row.refusals > 0, FARTHEST_MS), else_=CLOCKS_APART_MS)
     planned = db.session.execute(
-        here.where(row.next_check_at_ms > now_ms + FARTHEST_MS + row.interval_ms)
+        here.where(row.next_check_at_ms > literal(now_ms) + farthest + row.interval_ms)
         .values(next_check_at_ms=next_slot(now_ms))
         .returning(row.id)
     )

@@ -19,7 +19,7 @@ from app.extensions import db
 from app.models import Location, Monitor, MonitorSchedule
 from app.services import claims, locations, schedules
 from app.services.claims import Choice, ClaimedCheck
-from app.services.schedules import FARTHEST_MS, LEASE_MARGIN_MS, SPREAD_MS, Load
+from app.services.schedules import CLOCKS_APART_MS, FARTHEST_MS, LEASE_MARGIN_MS, SPREAD_MS, Load
 from tests.factories import Factory
 
 NOW = utcnow() + timedelta(days=1)  # later than all that the suite makes
@@ -362,23 +362,29 @@ def test_what_is_hardly_late_stays_due(overdue: Callable[..., Monitor], location
 # --- after a clock was set back
 
 
-def test_what_is_planned_impossibly_far_ahead_is_planned_anew(make: Factory, location: Location) -> None:
+@pytest.mark.parametrize(("refusals", "farthest_ms"), [(0, CLOCKS_APART_MS), (1, FARTHEST_MS)])
+def test_what_is_planned_impossibly_far_ahead_is_planned_anew(
+    make: Factory, location: Location, refusals: int, farthest_ms: int
+) -> None:
     monitor = make.monitor()
-    set_row(monitor, next_check_at_ms=NOW_MS + FARTHEST_MS + 5 * MINUTE_MS + 1)
+    set_row(monitor, refusals=refusals, next_check_at_ms=NOW_MS + farthest_ms + 5 * MINUTE_MS + 1)
     assert schedules.bring_back(location.id, NOW) == 1
     row = row_of(monitor)
     assert row.next_check_at_ms == next_slot_ms(NOW_MS, row.interval_ms, row.offset_ms)
 
 
-def test_what_is_planned_within_reason_stays(make: Factory, location: Location) -> None:
+@pytest.mark.parametrize(("refusals", "farthest_ms"), [(0, CLOCKS_APART_MS), (1, FARTHEST_MS)])
+def test_what_is_planned_within_reason_stays(
+    make: Factory, location: Location, refusals: int, farthest_ms: int
+) -> None:
     monitor = make.monitor()
-    set_row(monitor, next_check_at_ms=NOW_MS + FARTHEST_MS + 5 * MINUTE_MS)
+    set_row(monitor, refusals=refusals, next_check_at_ms=NOW_MS + farthest_ms + 5 * MINUTE_MS)
     assert schedules.bring_back(location.id, NOW) == 0
 
 
 def test_a_lease_from_the_future_ends_and_keeps_its_token(make: Factory, location: Location) -> None:
     monitor = make.monitor()
-    [claimed] = claim(location, NOW + timedelta(hours=1))
+    [claimed] = claim(location, NOW + timedelta(milliseconds=CLOCKS_APART_MS + 1))
     schedules.bring_back(location.id, NOW)
     row = row_of(monitor)
     assert (row.lease_until_ms, row.lease_token) == (NOW_MS, claimed.token)
