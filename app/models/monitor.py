@@ -18,6 +18,7 @@ class Monitor(Identified, Dated, Base):
         # With all that a search looks at, so that it reads no row of the table.
         Index(None, "organization_id", "id", "customer_id", "searched"),
         Index(None, "customer_id", "id"),
+        Index(None, "server"),
         IDS_USED_ONCE,
     )
 

@@ -16,7 +16,7 @@ from app.domain.schedule import CONFIRM_AFTER_MS, next_after_refusal_ms
 from app.domain.target import CheckTarget, TargetGuard, target_from_config
 from app.extensions import db
 from app.models import CheckResult, Monitor, MonitorSchedule
-from app.services import rollups
+from app.services import rollups, slow_servers
 from app.services.claims import ClaimedCheck
 from app.services.locking import begin_writing
 from app.services.monitor_config import ConfigStore
@@ -120,7 +120,20 @@ def record(records: Iterable[CheckRecord]) -> int:
         connection.execute(_SETTLED, moves)
         connection.execute(_RESULTS, results)
         rollups.add(results)
+        _slow_down(held, moves)
     return len(held)
+
+
+def _slow_down(held: Iterable[tuple[CheckRecord, Any]], moves: Iterable[Mapping[str, Any]]) -> None:
+    """Tell what has timed out for the first time, by location and server."""
+    silent: dict[int, dict[str, datetime]] = {}
+    for (record, _), move in zip(held, moves, strict=True):
+        claim = record.claim
+        if move["timed_out"] and not claim.is_slow:
+            since = silent.setdefault(claim.location_id, {})
+            since[claim.server] = min(record.checked_at, since.get(claim.server, record.checked_at))
+    for location_id, since in silent.items():
+        slow_servers.slow_down(location_id, since)
 
 
 def _refusals_by_mailbox(held: Iterable[tuple[CheckRecord, Any]]) -> dict[str, int]:

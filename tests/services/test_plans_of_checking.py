@@ -38,6 +38,7 @@ CHOICES = (
     Choice(other_organizations_than=frozenset({1})),
 )
 REFUSED = CheckOutcome(CheckStatus.ERROR, 90, ErrorCode.AUTHENTICATION_FAILED, diagnostics={"attempts": 1})
+TIMED_OUT = CheckOutcome(CheckStatus.ERROR, 9000, ErrorCode.TIMEOUT, diagnostics={"attempts": 1})
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +104,12 @@ def test_claiming(choice: Choice) -> None:
     assert scans(lambda: claims.claim(here, utcnow(), 50, choice)) == []
 
 
-def test_storing_results_and_summing_them_up() -> None:
-    """One refused again, so that what others met at its mailbox is looked up too."""
+@pytest.mark.parametrize("outcome", [REFUSED, TIMED_OUT], ids=["refused", "timed out"])
+def test_storing_results_and_summing_them_up(outcome: CheckOutcome) -> None:
+    """With what others met at the mailbox that refused again, and what is watched at a silent server."""
     db.session.execute(update(MonitorSchedule).values(refusals=1))
     now = utcnow()
-    records = [CheckRecord(claim, REFUSED, now) for claim in claims.claim(location_id(), now, 20)]
+    records = [CheckRecord(claim, outcome, now) for claim in claims.claim(location_id(), now, 20)]
     assert len(records) == 20
     assert scans(lambda: checks.record(records)) == []
 
