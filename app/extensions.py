@@ -1,6 +1,8 @@
 """Extensions, unbound until the factory binds them, and how a SQLite connection is set up."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from select import POLLIN, poll
 from time import monotonic
@@ -9,8 +11,9 @@ from typing import Any
 from flask_jwt_extended import JWTManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, Dialect, Engine, event
-from sqlalchemy.exc import InterfaceError, InternalError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -19,8 +22,34 @@ from app.models.base import Base
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 """Errors about the database as a whole: unreachable, locked, full, read-only. Trying again may help."""
 
+
+class Session(FlaskSession):
+    """Leaves a transaction quietly whose connection has died: the server has rolled it back already.
+
+    Otherwise an outage between a commit and the end of its request would be told as a failure of what was
+    committed.
+    """
+
+    def rollback(self) -> None:
+        with _died_is_left():
+            super().rollback()
+
+    def close(self) -> None:
+        with _died_is_left():
+            super().close()
+
+
+@contextmanager
+def _died_is_left() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+
+
 # What was committed is answered as it was then: reading it again might find it removed meanwhile.
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+db = SQLAlchemy(model_class=Base, session_options={"class_": Session, "expire_on_commit": False})
 migrate = Migrate()
 jwt = JWTManager()
 

@@ -1,10 +1,11 @@
 """A connection that PostgreSQL has ended meanwhile is replaced before anybody uses it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from app import extensions
 from app.extensions import db, reading
@@ -22,6 +23,7 @@ def pooled(context: None, app: Flask) -> Iterator[int]:
     with db.engine.connect() as connection:
         pid = connection.scalar(BACKEND)
     yield pid
+    db.session.remove()
     db.engine.dispose()
 
 
@@ -57,3 +59,20 @@ def test_reading_leaves_later_transactions_as_they_are(pooled: int) -> None:
         connection.execute(text("CREATE TEMPORARY TABLE left_behind (id integer)"))
         connection.rollback()
         assert connection.scalar(text("SELECT to_regclass('left_behind')")) is None
+
+
+@pytest.mark.only_on("postgresql")
+@pytest.mark.parametrize("leave", [db.session.rollback, db.session.remove])
+def test_what_an_ended_connection_left_open_is_nobodys_error(pooled: int, leave: Callable[[], None]) -> None:
+    assert db.session.scalar(BACKEND) == pooled
+    end(pooled)
+    leave()
+    assert db.session.scalar(BACKEND) != pooled
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_commit_that_an_ended_connection_swallowed_is_an_error(pooled: int) -> None:
+    assert db.session.scalar(BACKEND) == pooled
+    end(pooled)
+    with pytest.raises(OperationalError):
+        db.session.commit()
