@@ -1,11 +1,13 @@
 """Sessions over two web processes and one database: what one of them ends has ended in both."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -13,10 +15,8 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import DATABASES, ENVIRON, new_database
-from tests.parts.browser import Web
-
-CONNECTIONS = 300
-"""How many are made at most until the wanted process takes one."""
+from tests.parts.browser import START_SECONDS, Web
+from tests.worker.waiting import until
 
 LOGIN = "/api/auth/login"
 ME = "/api/auth/me"
@@ -30,7 +30,8 @@ class TwoWorkers:
         parts = urlsplit(url)
         self._host, self._port = str(parts.hostname), parts.port
         self._log = log
-        self.ids = self._find_both()
+        first, second = until(self._both_booted, START_SECONDS)
+        self.ids = first, second
 
     def ask(self, worker: int, method: str, path: str, token: str | None = None, body: Any = None) -> Any:
         """The status and the body that this process answers with."""
@@ -38,37 +39,22 @@ class TwoWorkers:
         headers = {"Content-Type": "application/json", "X-Request-Id": request_id}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        with closing(self._connect(worker)) as connection:
+        (other,) = {*self.ids} - {worker}
+        # The two share a socket. Only the one that runs can take the connection.
+        with stopped(other), closing(self._connection()) as connection:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             content = json.loads(answer.read())
         assert self._process_of(request_id) == worker
         return answer.status, content
 
-    def _connect(self, worker: int) -> HTTPConnection:
-        for _ in range(CONNECTIONS):
-            connection = HTTPConnection(self._host, self._port, timeout=20)
-            if self._answering(connection) == worker:
-                return connection
-            connection.close()
-        raise AssertionError(f"Process {worker} took none of {CONNECTIONS} connections")
+    def _connection(self) -> HTTPConnection:
+        return HTTPConnection(self._host, self._port, timeout=START_SECONDS)
 
-    def _find_both(self) -> tuple[int, int]:
-        seen: set[int] = set()
-        for _ in range(CONNECTIONS):
-            with closing(HTTPConnection(self._host, self._port, timeout=20)) as connection:
-                seen.add(self._answering(connection))
-            if len(seen) == 2:
-                first, second = sorted(seen)
-                return first, second
-        raise AssertionError(f"Only {seen} took any of {CONNECTIONS} connections")
-
-    def _answering(self, connection: HTTPConnection) -> int:
-        """Which process has this connection, and keeps it for the next request."""
-        request_id = uuid4().hex
-        connection.request("GET", "/api", headers={"X-Request-Id": request_id})
-        connection.getresponse().read()
-        return self._process_of(request_id)
+    def _both_booted(self) -> list[int]:
+        """The two, once both have begun; the first request to each waits until it can answer."""
+        found = re.findall(r"Booting worker with pid: (\d+)", self._log.read_text())
+        return [int(number) for number in found] if len(found) == 2 else []
 
     def _process_of(self, request_id: str) -> int:
         """The line is written before the answer is sent."""
@@ -77,6 +63,21 @@ class TwoWorkers:
         found = re.search(r" INFO (\d+) ", line)
         assert found
         return int(found[1])
+
+
+@contextmanager
+def stopped(process: int) -> Iterator[None]:
+    os.kill(process, SIGSTOP)
+    try:
+        until(lambda: state_of(process) == "T", START_SECONDS)
+        yield
+    finally:
+        os.kill(process, SIGCONT)
+
+
+def state_of(process: int) -> str:
+    """As the kernel tells it, of the thread that accepts connections."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0]
 
 
 @pytest.fixture(scope="module", params=DATABASES)
