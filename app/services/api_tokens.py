@@ -8,14 +8,13 @@ from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from app.domain.enums import ActorKind, AuditAction, Role
 from app.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from app.extensions import db
-from app.models import ApiToken
-from app.services import access, audit, customers
+from app.models import ApiToken, Customer, Organization
+from app.services import access, audit, customers, organizations
 from app.services.access import Actor, Origin
 from app.services.identifiers import parse_reference
 from app.services.locking import impatient, locked
@@ -116,14 +115,14 @@ def create(
     Raises ForbiddenError when it would reach beyond the actor's own customers, NotFoundError for an
     unknown customer.
     """
-    organization = access.organization_in_question(actor, organization_id)
-    customer = None if customer_id is None else customers.find(actor, customer_id, organization)
+    organization = organizations.get(actor, organization_id)
+    customer = None if customer_id is None else customers.find(actor, customer_id, organization.id)
     if customer is None:
         access.require_unrestricted(actor)
-    _require_room(organization, None if customer is None else customer.id)
+    _require_room(organization, customer)
     text = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     token = ApiToken(
-        organization_id=organization,
+        organization_id=organization.id,
         customer_id=customer and customer.id,
         name=name,
         token_hash=_hash(text),
@@ -132,7 +131,7 @@ def create(
         created_at=now,
     )
     db.session.add(token)
-    _flush()  # the id, which is part of the answer
+    db.session.flush()  # the id, which is part of the answer
     audit.record(actor, AuditAction.TOKEN_CREATE, token, now=now, changes=_told(token))
     return NewToken(token, text)
 
@@ -163,20 +162,22 @@ def _get(actor: Actor, identifier: str) -> ApiToken:
     return token
 
 
-def _require_room(organization_id: int, customer_id: int | None) -> None:
-    """Each token has a rate limit of its own. Raises ConflictError when there are too many."""
-    same_scope = (ApiToken.organization_id == organization_id, ApiToken.customer_id == customer_id)
+def _require_room(organization: Organization, customer: Customer | None) -> None:
+    """Each token has a rate limit of its own. Raises ConflictError when there are too many.
+
+    Whose they are is held from here on: of many requests at once, one takes the last place.
+    """
+    if customer is None:
+        locked(organization, organizations.NOT_FOUND)
+    else:
+        locked(customer, customers.CUSTOMER_NOT_FOUND)
+    same_scope = (
+        ApiToken.organization_id == organization.id,
+        ApiToken.customer_id == (customer and customer.id),
+    )
     count = db.session.scalar(select(func.count()).select_from(ApiToken).where(*same_scope)) or 0
     if count >= MAX_TOKENS:
         raise ConflictError("Too many tokens", f"There are {count} already. Delete those that nobody uses.")
-
-
-def _flush() -> None:
-    """Raises NotFoundError for a customer that was there when it was looked for and is not any more."""
-    try:
-        db.session.flush()
-    except IntegrityError:
-        raise NotFoundError(customers.CUSTOMER_NOT_FOUND) from None
 
 
 def _told(token: ApiToken) -> audit.Changes:

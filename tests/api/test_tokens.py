@@ -1,7 +1,11 @@
 """API tokens: made, listed, revoked (contract section 2)."""
 
+import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 from uuid import uuid4
 
@@ -349,3 +353,23 @@ def test_tokens_of_one_scope_are_not_countless(
     assert admin.post(ORGANIZATION_TOKENS, {"name": "x"}).status_code == 201
     admin.delete(f"{ORGANIZATION_TOKENS}/{made[0].get_json()['id']}")
     assert admin.post(CUSTOMER_TOKENS, {"name": "x", "customerId": customer.id}).status_code == 201
+
+
+@pytest.mark.parametrize("is_of_customer", [True, False])
+def test_of_two_requests_at_once_one_takes_the_last_place(
+    admin: Caller, customer: Customer, monkeypatch: pytest.MonkeyPatch, is_of_customer: bool
+) -> None:
+    body = {"name": "x"} | ({"customerId": customer.id} if is_of_customer else {})
+    both, make_text = Barrier(2), secrets.token_urlsafe
+
+    def wait_for_the_other(size: int) -> str:
+        with suppress(BrokenBarrierError):
+            both.wait(0.5)
+        return make_text(size)
+
+    monkeypatch.setattr(api_tokens, "MAX_TOKENS", 1)
+    monkeypatch.setattr(secrets, "token_urlsafe", wait_for_the_other)
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(admin.post, ORGANIZATION_TOKENS, body) for _ in range(2)]
+
+    assert sorted(answer.result().status_code for answer in answers) == [201, 409]
