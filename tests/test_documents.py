@@ -6,8 +6,12 @@ from typing import Any
 
 from flask import Flask
 
+from app.api.limits import ACCOUNT_RATE, GUESS_RATE, LOGIN_RATE
+from app.api.parser import MAX_BODY_BYTES
 from app.config import setting_fields
 from app.domain.enums import ErrorCode, Role, WarningCode
+from app.services.api_tokens import MAX_TOKENS
+from app.services.auth import ACCESS_TOKEN_LIFE, SESSION_LIFE
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,3 +70,18 @@ def test_security_page_has_the_roles_of_the_code() -> None:
     (header,) = [line for line in SECURITY.splitlines() if line.startswith("| | `")]
 
     assert re.findall(r"`(\w+)`", header) == [*Role]
+
+
+def test_security_page_has_the_figures_of_the_code() -> None:
+    per_minute = [rate.removesuffix("/minute") for rate in (LOGIN_RATE, ACCOUNT_RATE, GUESS_RATE)]
+    (rate,) = [setting.default for setting in setting_fields() if setting.name == "rate_limit"]
+
+    for promise in (
+        "{} logins a minute for each address, {} for each account, {} changes".format(*per_minute),
+        f"{rate.removesuffix('/minute')} requests a minute per user",
+        f"bodies of {MAX_BODY_BYTES // 1024} KiB",
+        f"{MAX_TOKENS} tokens per customer",
+        f"an access token of {ACCESS_TOKEN_LIFE.total_seconds() / 60:g} minutes",
+        f"a refresh token of {SESSION_LIFE.days} days",
+    ):
+        assert promise in SECURITY
