@@ -73,6 +73,7 @@ def _wait(
         result = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if not result:
             race.unregister(sock)
+            sock.setblocking(True)
             sock.limits = limits
             return sock, address
         failures.append(result)
