@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 FLASK := $(BIN)/flask --app wsgi
 # Much of a test is waiting, for silent servers and for processes to start.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
-BENCHES ?= check_cost api
+BENCHES ?= check_cost api fleet storage
 PATHS := app bench migrations tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help

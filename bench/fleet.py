@@ -40,7 +40,7 @@ MONITORS, PROVIDER = 15_000, 1_000
 """In all, and of them at one server."""
 SERVERS = 281
 """One for the provider, and each other one with 50 mailboxes."""
-THREADS = 500
+THREADS = 800
 DELAY_SECONDS = 0.08
 TIMEOUT_SECONDS = 10
 START_SECONDS = 60.0
