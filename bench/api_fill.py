@@ -101,6 +101,8 @@ def analyze(engine: Engine) -> None:
     """Let the database know what it holds, as its own maintenance would do in time."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE" if engine.dialect.name == "sqlite" else "VACUUM ANALYZE"))
+    # SQLite reads its statistics when a connection is opened, and goes on with those.
+    engine.dispose()
 
 
 def _add(connection: Connection, model: Any, **columns: Any) -> int:
