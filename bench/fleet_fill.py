@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from flask import Flask
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, insert, select, update
 
 from app.clock import to_ms
 from app.domain.enums import CheckStatus, MonitorStatus, Protocol
@@ -16,6 +16,7 @@ from app.extensions import db
 from app.models import Customer, Location, Monitor, MonitorSchedule, Organization
 from app.services.monitor_config import ConfigStore
 from app.services.schedules import next_slot
+from bench.api_fill import analyze
 from bench.fleet_servers import address
 
 ORGANIZATIONS = 10
@@ -50,7 +51,7 @@ def fill(app: Flask, fleet: Fleet) -> None:
         found = connection.execute(select(Monitor.__table__))
         connection.execute(insert(MonitorSchedule), [_schedule(row, location, fleet, now) for row in found])
     with app.app_context():
-        _analyze()
+        analyze(db.engine)
 
 
 def _add(connection: Connection, model: Any, shared: dict[str, Any], **columns: Any) -> int:
@@ -98,12 +99,6 @@ def _schedule(monitor: Any, location: int, fleet: Fleet, now: datetime) -> dict[
         "last_checked_at": now,
         "last_status": CheckStatus.SUCCESS,
     }
-
-
-def _analyze() -> None:
-    """Let the database know what it holds, as its own maintenance would do in time."""
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ANALYZE" if connection.dialect.name == "sqlite" else "VACUUM ANALYZE"))
 
 
 def begin(app: Flask, at: datetime) -> None:
