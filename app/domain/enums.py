@@ -62,6 +62,7 @@ class Health(StrEnum):
     """What we conclude from the results so far (contract 3.1)."""
 
     PENDING = "pending"
+    """No result yet, or failures that are not confirmed of a mailbox that never worked."""
     UP = "up"
     DEGRADED = "degraded"
     DOWN = "down"
@@ -115,6 +116,46 @@ class WarningCode(StrEnum):
     MAILBOX_STALE = "mailbox_stale"
 
 
+class IncidentEventKind(StrEnum):
+    """What the timeline of an incident tells of, besides its alerts."""
+
+    OPENED = "opened"
+    ACKNOWLEDGED = "acknowledged"
+    COMMENTED = "commented"
+    RESOLVED = "resolved"
+
+
+class AlertEvent(StrEnum):
+    """Why somebody is told (contract section 4, `X-Webhook-Event`)."""
+
+    ALERT = "alert"
+    REMINDER = "reminder"
+    RECOVERY = "recovery"
+
+
+class AlertStatus(StrEnum):
+    """How one attempt to tell somebody stands."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    """It was not due yet when there was nothing more to tell."""
+
+
+class ChannelCategory(StrEnum):
+    DIRECT = "direct"
+    """To a person or a program of the organization: e-mail, SMS, webhook."""
+    INTEGRATION = "integration"
+
+
+class RecurrenceFrequency(StrEnum):
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
 class Role(StrEnum):
     ADMIN = "admin"
     EDITOR = "editor"
@@ -156,6 +197,14 @@ class AuditAction(StrEnum):
     USER_CHANGE_PASSWORD = "user.change_password"
     TOKEN_CREATE = "token.create"
     TOKEN_DELETE = "token.delete"
+    CHANNEL_CREATE = "channel.create"
+    CHANNEL_UPDATE = "channel.update"
+    CHANNEL_DELETE = "channel.delete"
+    MAINTENANCE_CREATE = "maintenance.create"
+    MAINTENANCE_UPDATE = "maintenance.update"
+    MAINTENANCE_DELETE = "maintenance.delete"
+    INCIDENT_ACKNOWLEDGE = "incident.acknowledge"
+    INCIDENT_COMMENT = "incident.comment"
     SESSION_START = "session.start"
     SESSION_END = "session.end"
     SESSION_REUSE = "session.reuse"

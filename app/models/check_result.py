@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.domain.enums import CheckStatus
@@ -31,6 +31,7 @@ class CheckResult(Identified, Base):
     error_message: Mapped[str | None] = mapped_column(Text)
     warning_message: Mapped[str | None] = mapped_column(Text)
     timing_ms: Mapped[int] = mapped_column(Integer)
+    in_maintenance: Mapped[bool] = mapped_column(default=False, server_default=false())
     diagnostics: Mapped[dict[str, Any]] = mapped_column(Json)
 
     location: Mapped[Location] = relationship()

@@ -5,6 +5,7 @@ PostgreSQL, can claim rows and compute their next time.
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -21,8 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.domain.enums import CheckStatus
-from app.models.base import Base, BigId, UtcDateTime, enum_type
+from app.domain.enums import CheckStatus, Health
+from app.models.base import Base, BigId, Json, UtcDateTime, enum_type
 from app.models.location import Location
 
 IS_SCHEDULED = text("next_check_at_ms IS NOT NULL")
@@ -73,6 +74,21 @@ class MonitorSchedule(Base):
     refusals: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """How many results in a row were refused logins or "later": from the second on, checks back off, and
     those of all monitors of the mailbox count."""
+
+    health: Mapped[Health] = mapped_column(
+        enum_type(Health, "health"), default=Health.PENDING, server_default=Health.PENDING.value
+    )
+    """As it is confirmed from this location alone: `pending`, `up`, `degraded` or `down`."""
+    streak: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many results in a row failed, or did not, as the last one; counted up to MAX_STREAK."""
+    streak_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the first of them began."""
+    streak_result_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """The first of them, by its public id."""
+    hard_failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many of them were more than a server's "later"."""
+    warning_alarms: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """For each WarningCode that was seen lately how it stands (app/domain/health.py); mostly None."""
 
     location: Mapped[Location] = relationship(lazy="joined")
 
