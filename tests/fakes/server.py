@@ -92,6 +92,12 @@ class Conversation:
         line, self._buffer = self._buffer.split(b"\r\n", 1)
         return line
 
+    def read(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._buffer += self.receive()
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
     def receive(self) -> bytes:
         try:
             data = self.sock.recv(4096)

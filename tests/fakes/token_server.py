@@ -63,18 +63,11 @@ def _read_form(conversation: Conversation) -> str:
     while line := conversation.read_line():
         name, _, value = line.decode().partition(": ")
         headers[name.lower()] = value
-    form = _read(conversation, int(headers["content-length"]))
+    form = conversation.read(int(headers["content-length"]))
     server.headers.append(headers)
     server.paths.append(path)
     server.forms.append(dict(parse_qsl(form.decode(), keep_blank_values=True)))
     return "introspect" if path == "/introspect" else "token"
-
-
-def _read(conversation: Conversation, size: int) -> bytes:
-    while len(conversation._buffer) < size:
-        conversation._buffer += conversation.receive()
-    body, conversation._buffer = conversation._buffer[:size], conversation._buffer[size:]
-    return body
 
 
 def _answer(conversation: Conversation) -> None:
