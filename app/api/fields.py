@@ -27,6 +27,7 @@ CUSTOMER_FAULT = "must be the numeric id or the public UUID of a customer"
 REFERENCE_PATTERN = "^([0-9]{1,19}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"
 """For the OpenAPI document: a number or a public UUID, as paths and `customerId` take them."""
 LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+LINES_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORBIDDEN_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -47,21 +48,30 @@ class Text(fields.String):
     """A string of limited length, trimmed if asked for."""
 
     default_error_messages = {**_MESSAGES, "invalid": "must be a string"}
+    pattern = LINE_PATTERN
+    is_multiline = False
 
     def __init__(self, low: int = 0, high: int = 255, *, trim: bool = False, **kwargs: Any) -> None:
         self.low, self.high, self.trim = low, high, trim
-        shape = {"minLength": low, "maxLength": high, "pattern": LINE_PATTERN}
+        shape = {"minLength": low, "maxLength": high, "pattern": self.pattern}
         metadata = {**shape, **kwargs.pop("metadata", {})}
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         text: str = super()._deserialize(value, *args, **kwargs)
-        if fault := text_fault(text):
+        if fault := text_fault(text, is_multiline=self.is_multiline):
             raise ValidationError(fault)
         text = text.strip() if self.trim else text
         if not self.low <= len(text) <= self.high:
             raise ValidationError(f"must have {self.low} to {self.high} characters")
         return text
+
+
+class Lines(Text):
+    """The same with line breaks and tabs: what a person wrote for others to read."""
+
+    pattern = LINES_PATTERN
+    is_multiline = True
 
 
 class NewPassword(Text):
@@ -155,10 +165,11 @@ class Hostname(Text):
             raise ValidationError(HOSTNAME_FAULT) from None
 
 
-class CustomerReference(fields.Raw):
-    """A customer's numeric id (also as a string of digits) or public UUID: an int or a UUID."""
+class Reference(fields.Raw):
+    """A numeric id (also as a string of digits) or a public UUID: an int or a UUID."""
 
-    default_error_messages = {**_MESSAGES, "null": CUSTOMER_FAULT}
+    fault = "must be a numeric id or a public UUID"
+    default_error_messages = _MESSAGES
 
     def __init__(self, **kwargs: Any) -> None:
         shape = {"minimum": 0, "maximum": MAX_ID, "pattern": REFERENCE_PATTERN}
@@ -171,8 +182,13 @@ class CustomerReference(fields.Raw):
         if is_whole and not isinstance(value, bool) and abs(value) <= MAX_ID:
             reference = int(value)
         if reference is None:
-            raise ValidationError(CUSTOMER_FAULT)
+            raise ValidationError(self.fault)
         return reference
+
+
+class CustomerReference(Reference):
+    fault = CUSTOMER_FAULT
+    default_error_messages = {"null": CUSTOMER_FAULT}
 
 
 class PublicId(Text):

@@ -116,6 +116,11 @@ class WarningCode(StrEnum):
     MAILBOX_STALE = "mailbox_stale"
 
 
+class IncidentStatus(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
 class IncidentEventKind(StrEnum):
     """What the timeline of an incident tells of, besides its alerts."""
 
