@@ -1,6 +1,7 @@
 """Into what checks are summed up: hours and days in UTC, and a histogram of how long they took."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -26,3 +27,22 @@ class Period(StrEnum):
 def bucket_of(duration_ms: int) -> int:
     """The number of the histogram's bucket, from 0 to `len(BUCKETS_MS)`."""
     return bisect_left(BUCKETS_MS, duration_ms)
+
+
+def percentile(counts: Sequence[int], percent: int) -> int | None:
+    """The duration in ms that so many percent of the counted checks did not exceed; None without any.
+
+    `counts`: of each bucket of the histogram. Only the bucket is known: within it the checks are taken to lie
+    at equal distances up to its bound (the last on it), so the answer and the true value (nearest rank) are
+    in the same bucket, at most its width apart. Above the last bound nothing is known, and that bound is the
+    answer: the true value is more.
+    """
+    rank = -(-sum(counts) * percent // 100)
+    if rank == 0:
+        return None
+    before = 0
+    for lower, upper, count in zip((0, *BUCKETS_MS), BUCKETS_MS, counts, strict=False):
+        if rank <= before + count:
+            return lower + -(-(upper - lower) * (rank - before) // count)
+        before += count
+    return BUCKETS_MS[-1]
