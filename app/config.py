@@ -19,6 +19,8 @@ from dotenv import dotenv_values
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.domain.http_url import HttpUrl, split_http_url
+from app.domain.reference import Reference, parse_references
 from app.domain.target import TargetGuard
 from app.errors import SettingError
 
@@ -29,6 +31,7 @@ Network = IPv4Network | IPv6Network
 ANY_ORIGIN = "*"
 _ORIGIN = re.compile(r"(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _USUAL_PORT = {"http": "80", "https": "443"}
+_EMAIL = r"(?=.{3,320}$)[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+"
 
 
 def _text(value: str) -> str:
@@ -196,9 +199,7 @@ class Settings:
         is_secret=True,
     )
     admin_email: str = _setting(
-        _matching(r"(?=.{3,320}$)[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+", "an e-mail address"),
-        "login of the first admin",
-        "admin@example.com",
+        _matching(_EMAIL, "an e-mail address"), "login of the first admin", "admin@example.com"
     )
     admin_password: str = _setting(
         _matching(r"[^\x00-\x1f\x7f-\x9f]{12,1024}", "of 12 to 1024 characters without control characters"),
@@ -233,6 +234,17 @@ class Settings:
     )
     target_allow: tuple[Network, ...] = _setting(_networks, "networks that may be checked all the same", ())
     target_deny: tuple[Network, ...] = _setting(_networks, "networks that are never checked", ())
+    reference_targets: tuple[Reference, ...] = _setting(
+        parse_references,
+        "`host:port`, comma-separated; while none of them can be reached, alerts are held. Without any, never",
+        (),
+    )
+    heartbeat_url: HttpUrl | None = _setting(
+        split_http_url, "is asked for every minute that the scheduler is well", None, is_secret=True
+    )
+    operator_email: str | None = _setting(
+        _matching(_EMAIL, "an e-mail address"), "is told when Pillarbox itself is in trouble", None
+    )
     retention_days: int = _setting(
         _integer(1, 3650), "days that check results are kept; their hourly and daily sums stay", 30
     )

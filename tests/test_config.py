@@ -11,6 +11,8 @@ import pytest
 
 from app import create_app
 from app.config import Settings, environment, load_settings, setting_fields
+from app.domain.http_url import HttpUrl
+from app.domain.reference import Reference
 from app.errors import SettingError
 from tests.conftest import ENVIRON
 
@@ -58,6 +60,13 @@ GOOD: list[tuple[str, str, Any]] = [
     ("ALLOW_PRIVATE_TARGETS", "yes", True),
     ("TARGET_ALLOW", "10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1"))),
     ("TARGET_DENY", "192.0.2.1,", (ip_network("192.0.2.1"),)),
+    (
+        "REFERENCE_TARGETS",
+        "192.0.2.1:53, [2001:db8::1]:443",
+        (Reference("192.0.2.1", 53), Reference("2001:db8::1", 443)),
+    ),
+    ("HEARTBEAT_URL", "http://ping.example:81/k?a=b", HttpUrl("http", "ping.example", 81, "/k?a=b")),
+    ("OPERATOR_EMAIL", "on-call@example.com", "on-call@example.com"),
     ("RETENTION_DAYS", "3650", 3650),
     ("RATE_LIMIT", "off", "off"),
     ("RATE_LIMIT", "5/second", "5/second"),
@@ -109,6 +118,13 @@ BAD = [
     ("ALLOW_PRIVATE_TARGETS", "2"),
     ("TARGET_ALLOW", "10.0.0.1/8"),
     ("TARGET_DENY", "example.com"),
+    ("REFERENCE_TARGETS", "192.0.2.1"),
+    ("REFERENCE_TARGETS", "2001:db8::1:443"),
+    ("HEARTBEAT_URL", "ping.example/hunter2"),
+    ("HEARTBEAT_URL", "ftp://ping.example/hunter2"),
+    ("HEARTBEAT_URL", "https://u:hunter2@ping.example/"),
+    ("OPERATOR_EMAIL", "on-call"),
+    ("OPERATOR_EMAIL", "a@example.com, b@example.com"),
     ("RETENTION_DAYS", "0"),
     ("RATE_LIMIT", "100"),
     ("RATE_LIMIT", "0/minute"),
@@ -264,7 +280,12 @@ def test_without_a_dot_env_file_there_is_the_environment(tmp_path: Path) -> None
 
 
 def test_a_repr_holds_no_secret(tmp_path: Path) -> None:
-    settings = load(tmp_path, DATABASE_URL="postgresql://u:hunter2@h/d", METRICS_TOKEN="hunter2")
+    settings = load(
+        tmp_path,
+        DATABASE_URL="postgresql://u:hunter2@h/d",
+        METRICS_TOKEN="hunter2",
+        HEARTBEAT_URL="https://ping.example/hunter2",
+    )
 
     for secret in ("hunter2", *GIVEN.values(), "0123456789012345"):
         assert secret not in repr(settings)
