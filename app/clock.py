@@ -1,6 +1,9 @@
 """The single place that reads the time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def utcnow() -> datetime:
@@ -8,8 +11,9 @@ def utcnow() -> datetime:
 
 
 def to_ms(instant: datetime) -> int:
-    """Whole milliseconds since the epoch, the unit of the schedule."""
-    return int(instant.timestamp() * 1000)
+    """Whole milliseconds since the epoch, the unit of the schedule; what is less than one is cut off."""
+    # By whole numbers: a float of seconds times 1000 is a millisecond short now and then.
+    return (instant - EPOCH) // MILLISECOND
 
 
 def from_ms(milliseconds: int) -> datetime:
