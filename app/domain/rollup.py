@@ -1,8 +1,8 @@
 """Into what checks are summed up: hours and days in UTC, and a histogram of how long they took."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 BUCKETS_MS = (
@@ -22,6 +22,30 @@ class Period(StrEnum):
         """When the period began that holds this instant (aware UTC)."""
         hour = instant.replace(minute=0, second=0, microsecond=0)
         return hour if self is Period.HOUR else hour.replace(hour=0)
+
+    def first_from(self, instant: datetime) -> datetime:
+        """When the first period begins that does so at this instant or later."""
+        start = self.start_of(instant)
+        return start if start == instant else start + timedelta(hours=1 if self is Period.HOUR else 24)
+
+
+def pieces(from_: datetime, until: datetime) -> Iterator[tuple[Period, datetime, datetime]]:
+    """Which roll-ups sum up a range: the days that are whole, and the hours that begin in what is left.
+
+    So every hour counts in the range in which it begins, and ranges that follow one another add up.
+    Yields the kind of roll-up, from when on, and before when they begin.
+    """
+    begin, end = Period.HOUR.first_from(from_), Period.HOUR.first_from(until)
+    first_day, after_days = Period.DAY.first_from(begin), Period.DAY.start_of(end)
+    if first_day >= after_days:
+        first_day = after_days = end
+    for period, start, stop in (
+        (Period.HOUR, begin, first_day),
+        (Period.DAY, first_day, after_days),
+        (Period.HOUR, after_days, end),
+    ):
+        if start < stop:
+            yield period, start, stop
 
 
 def bucket_of(duration_ms: int) -> int:

@@ -1,12 +1,14 @@
-"""What a histogram can tell of how long checks took."""
+"""Which roll-ups sum up a range, and what a histogram can tell of how long checks took."""
 
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import ceil
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.rollup import BUCKETS_MS, bucket_of, percentile
+from app.domain.rollup import BUCKETS_MS, Period, bucket_of, percentile, pieces
 
 DURATIONS = st.lists(st.integers(0, 90_000), min_size=1, max_size=60)
 BOUNDS = (0, *BUCKETS_MS)
@@ -59,3 +61,45 @@ def test_within_a_bucket_checks_lie_at_equal_distances(durations: list[int], p95
 
 def test_of_no_check_nothing_is_told() -> None:
     assert percentile(histogram([]), 95) is None
+
+
+INSTANTS = st.datetimes(datetime(2026, 1, 1), datetime(2026, 2, 1), timezones=st.just(UTC))  # noqa: DTZ001
+HOUR = timedelta(hours=1)
+
+
+def hours_of(from_: datetime, until: datetime) -> list[datetime]:
+    """The hours of all roll-ups that sum up the range, in order."""
+    return [
+        start + HOUR * number
+        for _, start, stop in pieces(from_, until)
+        for number in range((stop - start) // HOUR)
+    ]
+
+
+@given(INSTANTS, st.timedeltas(timedelta(0), timedelta(days=9)))
+def test_a_range_is_summed_up_by_the_hours_that_begin_in_it(from_: datetime, length: timedelta) -> None:
+    until = from_ + length
+    first = from_.replace(minute=0, second=0, microsecond=0)
+    expected = [first + HOUR * number for number in range(1 + 10 * 24)]
+
+    assert hours_of(from_, until) == [hour for hour in expected if from_ <= hour < until]
+    for period, start, stop in pieces(from_, until):
+        assert (period.start_of(start), period.start_of(stop)) == (start, stop)
+
+
+@given(st.lists(INSTANTS, min_size=2, max_size=6).map(sorted))
+def test_ranges_that_follow_one_another_add_up(edges: list[datetime]) -> None:
+    parts = [hour for ends in pairwise(edges) for hour in hours_of(*ends)]
+
+    assert parts == hours_of(edges[0], edges[-1])
+
+
+@given(INSTANTS, st.timedeltas(timedelta(0), timedelta(days=3000)))
+def test_a_long_range_takes_few_hours(from_: datetime, length: timedelta) -> None:
+    hours = [
+        (stop - start) // HOUR
+        for period, start, stop in pieces(from_, from_ + length)
+        if period is Period.HOUR
+    ]
+
+    assert sum(hours) < 48
