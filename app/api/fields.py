@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields, validate
 
 from app.clock import to_iso
+from app.domain.addresses import MAX_EMAIL, PHONE_PATTERN, AddressError, normalise_email, require_phone
 from app.domain.bounds import MAX_PASSWORD, MIN_PASSWORD
 from app.domain.hostname import HostnameError, normalise_hostname
 from app.domain.time_zones import is_time_zone
@@ -31,7 +31,6 @@ LINES_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORBIDDEN_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 
 _MESSAGES = {"required": REQUIRED, "null": NOT_NULL}
@@ -221,29 +220,29 @@ class TimeZone(Text):
 class Email(Text):
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"format": "email", **kwargs.pop("metadata", {})}
-        super().__init__(3, 320, metadata=metadata, **kwargs)
+        super().__init__(3, MAX_EMAIL, metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, *args, **kwargs)
         try:
-            # Not deliverable from here may still be deliverable from there, so no look-ups.
-            return validate_email(text, check_deliverability=False, test_environment=True).normalized
-        except EmailNotValidError:
-            raise ValidationError("must be an e-mail address") from None
+            return normalise_email(text)
+        except AddressError as error:
+            raise ValidationError(str(error)) from None
 
 
 class Phone(Text):
     """A number in E.164 form."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"pattern": f"^{_PHONE.pattern}$", **kwargs.pop("metadata", {})}
+        metadata = {"pattern": f"^{PHONE_PATTERN}$", **kwargs.pop("metadata", {})}
         super().__init__(8, 16, metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, *args, **kwargs)
-        if not _PHONE.fullmatch(text):
-            raise ValidationError("must be a phone number in E.164 form, such as +4915112345678")
-        return text
+        try:
+            return require_phone(text)
+        except AddressError as error:
+            raise ValidationError(str(error)) from None
 
 
 class CountryCodes(fields.List[str]):
