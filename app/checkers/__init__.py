@@ -6,16 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.checkers.attempt import Attempt
-from app.checkers.failure import CheckError
 from app.checkers.imap import check_imap
-from app.checkers.limits import Limits
 from app.checkers.pop3 import check_pop3
-from app.checkers.text import has_control_characters
-from app.checkers.tls import CERTIFICATE_MESSAGES
 from app.checkers.verdict import judge
 from app.domain.enums import ErrorCode, Phase, Protocol
 from app.domain.outcome import CheckOutcome
 from app.domain.target import CheckTarget, TargetGuard
+from app.net.failure import CheckError
+from app.net.limits import Limits
+from app.net.text import has_control_characters
+from app.net.tls import CERTIFICATE_MESSAGES
 
 CHECKERS: dict[Protocol, Callable[[Attempt], None]] = {
     Protocol.IMAP: check_imap,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from app.checkers.limits import Limits
-from app.checkers.sockets import Connection
-from app.checkers.text import Cleaner
-from app.checkers.transcript import Transcript
 from app.domain.enums import Phase
 from app.domain.target import CheckTarget, TargetGuard
+from app.net.limits import Limits
+from app.net.sockets import Connection
+from app.net.text import Cleaner
+from app.net.transcript import Transcript
 
 MAX_CAPABILITIES = 100
 MAX_CAPABILITY_LENGTH = 100

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from app.checkers.text import Cleaner
+from app.net.text import Cleaner
 
 MAX_READINGS = 500
 MAX_KEPT_SIZE = 8 * 1024

@@ -3,8 +3,8 @@
 import re
 
 from app.checkers.attempt import Attempt
-from app.checkers.failure import CheckError
 from app.domain.enums import ErrorCode
+from app.net.failure import CheckError
 
 RESPONSE_CODES = {
     "AUTHENTICATIONFAILED": ErrorCode.AUTHENTICATION_FAILED,

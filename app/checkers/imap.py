@@ -12,14 +12,14 @@ from typing import Any, cast
 from app.checkers.attempt import Attempt
 from app.checkers.classify import code_of, refused, unintelligible
 from app.checkers.count import message_count
-from app.checkers.failure import CheckError
-from app.checkers.folder import encode_folder
 from app.checkers.mailbox import arrivals_in, quota_in
 from app.checkers.sasl import PLAIN, Exchange, PlainExchange
 from app.checkers.session import climb
-from app.checkers.sockets import Connection
 from app.checkers.tls import TlsUpgrade
 from app.domain.enums import ErrorCode, Phase
+from app.net.failure import CheckError
+from app.net.folder import encode_folder
+from app.net.sockets import Connection
 from app.version import VERSION
 
 MAX_CAPABILITY_LINE = 8_000

@@ -3,12 +3,12 @@
 from typing import Protocol
 
 from app.checkers.attempt import Attempt
-from app.checkers.failure import CheckError
 from app.checkers.sasl import MECHANISMS, BearerExchange, choose_mechanism
 from app.checkers.token_cache import TokenCache
 from app.checkers.token_endpoint import Grant, request_token
 from app.domain.enums import ErrorCode
 from app.domain.oauth import OAuthSettings
+from app.net.failure import CheckError
 
 TOKENS = TokenCache()
 

@@ -10,13 +10,13 @@ from typing import Any, cast
 from app.checkers.attempt import Attempt
 from app.checkers.classify import refused, unintelligible
 from app.checkers.count import message_count
-from app.checkers.failure import CheckError
 from app.checkers.mailbox import arrival_in
 from app.checkers.sasl import PLAIN, Exchange, PlainExchange
 from app.checkers.session import climb
-from app.checkers.sockets import Connection
 from app.checkers.tls import TlsUpgrade
 from app.domain.enums import ErrorCode, Phase
+from app.net.failure import CheckError
+from app.net.sockets import Connection
 
 REFUSAL = b"-ERR"
 ACCEPTANCE = b"+OK"

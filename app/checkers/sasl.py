@@ -6,9 +6,9 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 
-from app.checkers.failure import CheckError
 from app.domain.enums import ErrorCode
 from app.domain.target import CheckTarget
+from app.net.failure import CheckError
 
 PLAIN = "PLAIN"
 XOAUTH2, OAUTHBEARER = "XOAUTH2", "OAUTHBEARER"

@@ -6,10 +6,10 @@ from typing import Protocol
 
 from app.checkers.attempt import Attempt
 from app.checkers.connection import connect
-from app.checkers.failure import CheckError
 from app.checkers.oauth import BearerSession, learn_known_tokens, sign_in_with_token
-from app.checkers.sockets import Connection
 from app.domain.enums import ErrorCode, Phase, Security
+from app.net.failure import CheckError
+from app.net.sockets import Connection
 
 LOGOUT_SECONDS = 1.0
 LOOK_AROUND_SECONDS = 3.0

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import astuple, dataclass, field
 
-from app.checkers.failure import CheckError
-from app.checkers.limits import Limits
 from app.checkers.token_endpoint import Grant, InvalidGrantError
 from app.domain.enums import ErrorCode
 from app.domain.oauth import OAuthSettings
+from app.net.failure import CheckError
+from app.net.limits import Limits
 
 MAX_ENTRIES = 10_000
 ENDPOINTS_WORD = frozenset({ErrorCode.OAUTH_FAILED, ErrorCode.TEMPORARILY_UNAVAILABLE})

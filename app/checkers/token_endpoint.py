@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 
 from app.checkers.attempt import Attempt
 from app.checkers.connection import connect
-from app.checkers.failure import CheckError
 from app.domain.enums import ErrorCode, Security
 from app.domain.oauth import HTTPS_PORT, OAuthSettings, TokenUrl, TokenUrlError, split_token_url
 from app.domain.target import CheckTarget, TlsPolicy
+from app.net.failure import CheckError
 
 MAX_BODY = 64 * 1024
 MAX_TOKEN = 16 * 1024

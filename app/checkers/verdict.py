@@ -4,10 +4,10 @@ from typing import Any
 
 from app.checkers.attempt import Attempt
 from app.checkers.certificate import describe_certificate, timestamp
-from app.checkers.failure import CheckError
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, WarningCode
 from app.domain.outcome import CheckOutcome
 from app.domain.target import DEFAULT_MAILBOX
+from app.net.failure import CheckError
 
 Diagnostics = dict[str, Any]
 

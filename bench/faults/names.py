@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.checkers import resolve
+from app.net import resolve
 
 UNKNOWN = "unknown.fault.invalid"
 UNSERVED = "unserved.fault.invalid"

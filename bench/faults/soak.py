@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from app import checkers
 from app.domain.enums import ErrorCode
 from app.domain.outcome import CheckOutcome
+from app.net.resolve import THREAD_NAME
 from bench.faults import names
 from bench.faults.cell import Cell
 from bench.faults.mailbox import LOOPBACK, target_of
@@ -121,7 +122,7 @@ def _stray(cell: Cell, outcome: CheckOutcome, took: float) -> str | None:
 def _settled() -> Holdings:
     """What is held once name lookups that were let go have ended."""
     for thread in threading.enumerate():
-        if thread.name == checkers.resolve.THREAD_NAME:
+        if thread.name == THREAD_NAME:
             thread.join(ENDING_SECONDS)
     return settled_holdings()
 

@@ -3,9 +3,10 @@
 import pytest
 
 from app import checkers
-from app.checkers import dial, limits, session
-from app.checkers.failure import CheckError
+from app.checkers import session
 from app.domain.enums import CheckStatus, ErrorCode, Protocol
+from app.net import dial, limits
+from app.net.failure import CheckError
 from tests.checkers.faking import LOOPBACK, check, target_at
 from tests.fakes import faults
 from tests.fakes.imap_server import IMAP

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.checkers import dial
-from app.checkers.failure import CheckError
-from app.checkers.limits import Limits
-from app.checkers.sockets import GuardedSocket
 from app.domain.enums import ErrorCode
+from app.net import dial
+from app.net.failure import CheckError
+from app.net.limits import Limits
+from app.net.sockets import GuardedSocket
 from tests.fakes import faults
 
 ELSEWHERE = "127.0.0.2"

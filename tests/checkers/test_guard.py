@@ -7,11 +7,12 @@ from typing import NoReturn
 import pytest
 
 from app import checkers
-from app.checkers import connection, resolve
-from app.checkers.failure import CheckError
-from app.checkers.guard import is_permitted
+from app.checkers import connection
 from app.domain.enums import CheckStatus, ErrorCode, Phase
 from app.domain.target import TargetGuard
+from app.net import resolve
+from app.net.failure import CheckError
+from app.net.guard import is_permitted
 from tests.checkers.faking import target_at
 from tests.fakes.imap_server import IMAP
 from tests.fakes.server import FakeServer

@@ -11,6 +11,7 @@ import pytest
 from app import checkers
 from app.domain.enums import CheckStatus, Phase, Protocol, Security
 from app.domain.outcome import CheckOutcome
+from app.net.resolve import THREAD_NAME
 from tests.checkers.faking import DIALECTS, LOOPBACK, check, target_at
 from tests.fakes.server import FakeServer
 
@@ -32,7 +33,7 @@ def test_no_thread_stays_behind(protocol: Protocol) -> None:
     before = threading.active_count()
     check(protocol, hostname="localhost")
     for thread in threading.enumerate():
-        if thread.name == checkers.resolve.THREAD_NAME:
+        if thread.name == THREAD_NAME:
             thread.join(5)
     assert threading.active_count() == before
 

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from app.checkers.folder import encode_folder
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security
+from app.net.folder import encode_folder
 from tests.checkers.faking import PASSWORD, USER, check
 from tests.fakes import faults
 from tests.fakes.server import Act, Conversation, Script

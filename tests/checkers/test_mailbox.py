@@ -7,13 +7,13 @@ from email.utils import format_datetime
 import pytest
 
 from app.checkers.attempt import Attempt
-from app.checkers.limits import Limits
 from app.checkers.mailbox import MAX_RESOURCES, arrival_in, quota_in
 from app.checkers.pop3 import MAX_HEADER_LINE
 from app.checkers.verdict import judge
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, WarningCode
 from app.domain.outcome import CheckOutcome
 from app.domain.target import TargetGuard
+from app.net.limits import Limits
 from tests.checkers.faking import DEADLINE_SECONDS, check, target_at
 from tests.fakes import faults
 from tests.fakes.server import Conversation, FakeServer, Script, Step

@@ -12,9 +12,9 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from app import checkers
-from app.checkers.tls import CERTIFICATE_MESSAGES
 from app.domain.enums import ErrorCode, Phase, Security
 from app.domain.outcome import CheckOutcome
+from app.net.tls import CERTIFICATE_MESSAGES
 from bench.faults import names
 from bench.faults.cell import GRID, Cell, Place
 from bench.faults.mailbox import LOOPBACK, PASSWORD, USER, target_of

@@ -3,9 +3,9 @@
 import pytest
 
 from app import checkers
-from app.checkers.text import MASK
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security
 from app.domain.target import TlsPolicy
+from app.net.text import MASK
 from tests.checkers.faking import LOOPBACK, check, target_at
 from tests.fakes import faults
 from tests.fakes.server import Act, Conversation, start_tls

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app import checkers
-from app.checkers import resolve
-from app.checkers.failure import CheckError
-from app.checkers.limits import Limits
-from app.checkers.resolve import HangingNames, Query, Resolver
 from app.domain.enums import ErrorCode, Phase
+from app.net import resolve
+from app.net.failure import CheckError
+from app.net.limits import Limits
+from app.net.resolve import HangingNames, Query, Resolver
 from tests.checkers.faking import LOOPBACK, target_at
 
 

@@ -9,9 +9,9 @@ import pytest
 from app import checkers
 from app.checkers.attempt import Attempt
 from app.checkers.imap import ImapSession
-from app.checkers.limits import Limits
-from app.checkers.text import Cleaner, has_control_characters
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security
+from app.net.limits import Limits
+from app.net.text import Cleaner, has_control_characters
 from tests.checkers.faking import LOOPBACK, PASSWORD, USER, check, target_at
 from tests.fakes import faults
 from tests.fakes.server import Conversation

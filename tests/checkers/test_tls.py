@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.checkers import tls
 from app.checkers.attempt import Attempt, TlsSeen
 from app.checkers.certificate import days_until, describe_certificate
-from app.checkers.failure import CheckError
-from app.checkers.limits import Limits
-from app.checkers.sockets import GuardedSocket
-from app.checkers.text import MASK, Cleaner
 from app.checkers.verdict import judge
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security, WarningCode
 from app.domain.target import CheckTarget, TlsPolicy
+from app.net import tls
+from app.net.failure import CheckError
+from app.net.limits import Limits
+from app.net.sockets import GuardedSocket
+from app.net.text import MASK, Cleaner
 from tests.checkers.faking import LOOPBACK, check, target_at
 from tests.fakes import faults
 from tests.fakes.imap_server import IMAP as IMAP_DIALECT

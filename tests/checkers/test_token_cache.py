@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from app.checkers.failure import CheckError
-from app.checkers.limits import Limits
 from app.checkers.token_cache import TokenCache
 from app.checkers.token_endpoint import Grant, InvalidGrantError
 from app.domain.enums import ErrorCode, GrantType
 from app.domain.oauth import OAuthSettings
+from app.net.failure import CheckError
+from app.net.limits import Limits
 
 SETTINGS = OAuthSettings(
     "https://a.example/token", GrantType.REFRESH_TOKEN, "client", "s3cret", "r3fresh", "mail", "ca"

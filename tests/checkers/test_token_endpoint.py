@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.checkers import resolve
 from app.checkers.attempt import Attempt
-from app.checkers.failure import CheckError
-from app.checkers.limits import BYTE_BUDGET, Limits
 from app.checkers.token_endpoint import (
     DEFAULT_LIFETIME,
     MAX_BODY,
@@ -22,6 +19,9 @@ from app.checkers.token_endpoint import (
 from app.domain.enums import ErrorCode, Protocol, Security
 from app.domain.oauth import OAuthSettings
 from app.domain.target import TargetGuard
+from app.net import resolve
+from app.net.failure import CheckError
+from app.net.limits import BYTE_BUDGET, Limits
 from tests.checkers.faking import LOOPBACK, check, target_at
 from tests.fakes import faults
 from tests.fakes.server import Step

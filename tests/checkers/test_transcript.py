@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from app.checkers.text import Cleaner
-from app.checkers.transcript import HEAD_BYTES, MAX_LINE_LENGTH, MAX_LINES, TAIL_BYTES, Transcript
 from app.domain.enums import ErrorCode, Protocol, Security
 from app.domain.target import CheckTarget
+from app.net.text import Cleaner
+from app.net.transcript import HEAD_BYTES, MAX_LINE_LENGTH, MAX_LINES, TAIL_BYTES, Transcript
 from tests.checkers.faking import PASSWORD, USER, check, target_at
 from tests.fakes import faults
 from tests.fakes.server import Script

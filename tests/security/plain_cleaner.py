@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from app.checkers.spelling import bare, fold, spellings, traces, traces_of_parts
+from app.net.spelling import bare, fold, spellings, traces, traces_of_parts
 
 MASK = "********"
 SHORTEST_PART = 3

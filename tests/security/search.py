@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
-from app.checkers.folder import encode_folder
+from app.net.folder import encode_folder
 
 PIECE = re.compile(rb"[A-Za-z0-9]{8,}")
 SHORTEST = 8

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.checkers.spelling import bare, spellings, traces, traces_of_parts
-from app.checkers.text import Cleaner
+from app.net.spelling import bare, spellings, traces, traces_of_parts
+from app.net.text import Cleaner
 from tests.checkers.faking import USER, target_at
 from tests.security import plain_cleaner
 from tests.security.plain_cleaner import MASK

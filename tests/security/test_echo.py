@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.checkers.text import MAX_READ, Cleaner
-from app.checkers.transcript import Transcript
 from app.domain.enums import Protocol
+from app.net.text import MAX_READ, Cleaner
+from app.net.transcript import Transcript
 from tests.checkers.faking import USER, check, target_at
 from tests.fakes import faults
 from tests.fakes.server import Step

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import cast
 
-from app.checkers.failure import CheckError
-from app.checkers.limits import Limits
-from app.checkers.sockets import GuardedSocket
 from app.domain.enums import ErrorCode
+from app.net.failure import CheckError
+from app.net.limits import Limits
+from app.net.sockets import GuardedSocket
 
 STAGGER_SECONDS = 0.25
 

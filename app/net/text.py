@@ -3,9 +3,9 @@
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from app.checkers.spelling import SHORTEST_PART, Spelt, bare, fold
-from app.checkers.wrapping import bodies, wrapped_lines
 from app.domain.target import CheckTarget
+from app.net.spelling import SHORTEST_PART, Spelt, bare, fold
+from app.net.wrapping import bodies, wrapped_lines
 
 MASK = "********"
 MAX_LENGTH = 300
@@ -26,12 +26,14 @@ def has_control_characters(text: str) -> bool:
 class Cleaner:
     """Knows the secrets of one target in every form in which a server may echo them."""
 
-    def __init__(self, target: CheckTarget) -> None:
+    def __init__(self, target: CheckTarget | None = None) -> None:
+        """Without a target it knows none, until it learns some."""
         self._secrets: dict[str, Spelt] = {}
-        self._user = target.user or ""
+        self._user = (target.user if target else None) or ""
         self.is_login_sent = False
         """From then on a server may quote half of what it was sent."""
-        self.learn(*filter(None, [target.password]), *(target.oauth.secrets if target.oauth else ()))
+        if target is not None:
+            self.learn(*filter(None, [target.password]), *(target.oauth.secrets if target.oauth else ()))
 
     def learn(self, *secrets: str) -> None:
         """Know these too: a token, say, that was fetched while the check was under way."""

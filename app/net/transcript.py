@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from app.checkers.text import MASK, Cleaner
+from app.net.text import MASK, Cleaner
 
 HEAD_BYTES, TAIL_BYTES = 2048, 512
 """How much is kept of what one side said before the other spoke again: its beginning and its end."""

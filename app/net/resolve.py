@@ -14,9 +14,9 @@ from concurrent.futures import Future
 from ipaddress import ip_address
 from itertools import chain, zip_longest
 
-from app.checkers.failure import CheckError
-from app.checkers.limits import Limits
 from app.domain.enums import ErrorCode
+from app.net.failure import CheckError
+from app.net.limits import Limits
 
 MAX_THREADS = 256
 MAX_SLOW_THREADS = 16

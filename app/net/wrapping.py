@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from app.checkers.spelling import SHORTEST_TRACE, Spelt, bare
+from app.net.spelling import SHORTEST_TRACE, Spelt, bare
 
 # What comes before a server's words: those of two lines belong together, and it between them does not.
 _OPENING = re.compile(

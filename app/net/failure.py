@@ -1,4 +1,4 @@
-"""The one exception of the checkers: why a check ended, in words that may be shown to anybody."""
+"""The one exception: why a check, or a delivery, ended, in words that may be shown to anybody."""
 
 from app.domain.enums import ErrorCode, Phase
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from urllib.parse import quote, quote_plus
 
-from app.checkers.folder import encode_folder
+from app.net.folder import encode_folder
 
 SHORTEST_TRACE, SHORTEST_CODE = 6, 8
 """Anything shorter turns up in ordinary words by chance."""

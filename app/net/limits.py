@@ -2,8 +2,8 @@
 
 import time
 
-from app.checkers.failure import CheckError
 from app.domain.enums import ErrorCode
+from app.net.failure import CheckError
 
 BYTE_BUDGET = 256 * 1024
 """Enough for greeting, capabilities, login and EXAMINE or STAT many times over."""
