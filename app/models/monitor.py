@@ -1,10 +1,12 @@
 """A stored instruction: which mailbox to check, how and how often. Written by people only."""
 
+from datetime import datetime
+
 from sqlalchemy import Computed, Float, ForeignKey, ForeignKeyConstraint, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.domain.enums import MonitorStatus, Protocol
-from app.models.base import IDS_USED_ONCE, Base, BigId, Dated, Identified, Json, enum_type
+from app.models.base import IDS_USED_ONCE, Base, BigId, Dated, Identified, Json, UtcDateTime, enum_type
 from app.models.customer import Customer
 from app.models.monitor_schedule import MonitorSchedule
 
@@ -24,6 +26,8 @@ class Monitor(Identified, Dated, Base):
 
     organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))
     customer_id: Mapped[int] = mapped_column(BigId)
+    customer_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was moved to the customer, whose maintenance does not concern it before. None: never."""
     name: Mapped[str] = mapped_column(String(255))
     hostname: Mapped[str] = mapped_column(String(253))
     port: Mapped[int | None] = mapped_column(Integer)

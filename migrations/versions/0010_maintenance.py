@@ -14,6 +14,7 @@ IS_OPEN = sa.text("ended_at IS NULL")
 
 
 def upgrade() -> None:
+    op.add_column("monitors", sa.Column("customer_since", INSTANT))
     _add_windows()
     op.create_table(
         "maintenance_targets",
@@ -51,8 +52,10 @@ def _add_windows() -> None:
         sa.Column("time_zone", sa.String(64), nullable=False),
         sa.Column("is_recurring", sa.Boolean(), nullable=False),
         sa.Column("recurrence_pattern", sa.JSON()),
+        sa.Column("covers_customer", sa.Boolean(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("noted_until", INSTANT, nullable=False),
+        sa.Column("next_start_at", INSTANT),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("updated_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_maintenance_windows"),
@@ -74,6 +77,7 @@ def _add_windows() -> None:
         "ix_maintenance_windows_organization_id_id", "maintenance_windows", ["organization_id", "id"]
     )
     op.create_index("ix_maintenance_windows_customer_id", "maintenance_windows", ["customer_id"])
+    op.create_index("ix_maintenance_windows_next_start_at", "maintenance_windows", ["next_start_at"])
 
 
 def _add_periods() -> None:
@@ -105,16 +109,18 @@ def _add_periods() -> None:
             ondelete="CASCADE",
         ),
     )
+    op.create_index("ix_maintenance_periods_ended_at", "maintenance_periods", ["ended_at"])
+    for columns in (
+        ["monitor_id", "ended_at"],
+        ["customer_id", "monitor_id", "ended_at"],
+        ["window_id", "ended_at"],
+    ):
+        op.create_index(f"ix_maintenance_periods_{'_'.join(columns)}", "maintenance_periods", columns)
     op.create_index(
-        "ix_maintenance_periods_customer_id_started_at", "maintenance_periods", ["customer_id", "started_at"]
-    )
-    op.create_index(
-        "ix_maintenance_periods_monitor_id_started_at", "maintenance_periods", ["monitor_id", "started_at"]
-    )
-    op.create_index(
-        "ix_maintenance_periods_open",
+        "uq_maintenance_periods_open",
         "maintenance_periods",
-        ["window_id"],
+        ["monitor_id"],
+        unique=True,
         postgresql_where=IS_OPEN,
         sqlite_where=IS_OPEN,
     )
@@ -128,3 +134,4 @@ def _add_periods() -> None:
 def downgrade() -> None:
     for table in ("maintenance_periods", "maintenance_targets", "maintenance_windows"):
         op.drop_table(table)
+    op.drop_column("monitors", "customer_since")
