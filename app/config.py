@@ -236,10 +236,10 @@ class Settings:
     target_deny: tuple[Network, ...] = _setting(_networks, "networks that are never checked", ())
     reference_targets: tuple[Reference, ...] = _setting(
         parse_references,
-        "`host:port`, comma-separated; while none of them can be reached, alerts are held. Without any, never",
+        "`host:port`, comma-separated; alerts are held while none of them can be reached. Without any, never",
         (),
     )
-    heartbeat_url: HttpUrl | None = _setting(
+    heartbeat_url: HttpUrl | None = _setting(  # noqa: RUF009 - a field, as all the others
         split_http_url, "is asked for every minute that the scheduler is well", None, is_secret=True
     )
     operator_email: str | None = _setting(

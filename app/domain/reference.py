@@ -30,14 +30,16 @@ def parse_references(text: str) -> tuple[Reference, ...]:
 
 def _reference(text: str) -> Reference:
     match = _WRITTEN.fullmatch(text)
-    try:
-        if match is None or not 1 <= int(match[3]) <= 65535:
-            raise HostnameError(text)
-        hostname = normalise_hostname(match[1] or match[2])
-        if (":" in hostname) is not bool(match[1]):
-            raise HostnameError(text)
-    except HostnameError:
-        raise ValueError(
-            f"is not a comma-separated list like 192.0.2.1:53,[2001:db8::1]:443: see {text!r}"
-        ) from None
+    hostname = _hostname(match[1], match[2]) if match else None
+    if match is None or hostname is None or not 1 <= int(match[3]) <= 65535:
+        raise ValueError(f"is not a comma-separated list like 192.0.2.1:53,[2001:db8::1]:443: see {text!r}")
     return Reference(hostname, int(match[3]))
+
+
+def _hostname(in_brackets: str | None, bare: str | None) -> str | None:
+    """None for what is neither a name nor an address, or has brackets that it must not have."""
+    try:
+        hostname = normalise_hostname(in_brackets or bare or "")
+    except HostnameError:
+        return None
+    return hostname if (":" in hostname) is bool(in_brackets) else None

@@ -11,7 +11,11 @@ from app.domain.http_url import HttpUrl, HttpUrlError, split_http_url
         ("https://a.example", HttpUrl("https", "a.example", 443, "/"), "a.example"),
         ("HTTP://A.Example/x?y=z", HttpUrl("http", "a.example", 80, "/x?y=z"), "a.example"),
         ("http://a.example:443/", HttpUrl("http", "a.example", 443, "/"), "a.example:443"),
-        ("https://bücher.example/", HttpUrl("https", "xn--bcher-kva.example", 443, "/"), "xn--bcher-kva.example"),
+        (
+            "https://bücher.example/",
+            HttpUrl("https", "xn--bcher-kva.example", 443, "/"),
+            "xn--bcher-kva.example",
+        ),
         ("https://[2001:DB8::1]:1/", HttpUrl("https", "2001:db8::1", 1, "/"), "[2001:db8::1]:1"),
         ("http://192.0.2.1", HttpUrl("http", "192.0.2.1", 80, "/"), "192.0.2.1"),
     ],
