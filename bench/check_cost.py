@@ -24,12 +24,12 @@ from sqlalchemy import func, select, update
 from app import checkers
 from app.checkers.imap import IDENTITY
 from app.clock import to_ms, utcnow
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import CheckStatus, Protocol, Security
 from app.domain.target import CheckTarget, TargetGuard, TlsPolicy
 from app.extensions import db
 from app.models import CheckResult, MonitorSchedule
 from app.services import checks, claims
-from app.services.claims import ClaimedCheck
 from app.worker.runner import Runner
 from app.worker.slots import Slots
 from app.worker.writer import Writer

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from flask import current_app
 
 from app.clock import utcnow
-from app.domain.enums import CheckStatus, MonitorStatus, Protocol, Role
+from app.domain.enums import CheckStatus, Health, MonitorStatus, Protocol, Role
 from app.extensions import db
 from app.models import (
     ApiToken,
@@ -18,6 +18,7 @@ from app.models import (
     Customer,
     Location,
     Monitor,
+    MonitorHealth,
     Organization,
     Session,
     User,
@@ -30,6 +31,11 @@ from app.services.auth import SESSION_LIFE
 PASSWORD = "correct horse battery"
 # Made once and weak on purpose: hashing anew for each user would be most of the suite's time.
 PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+HEALTH_OF_STATUS = {
+    CheckStatus.SUCCESS: Health.UP,
+    CheckStatus.WARNING: Health.DEGRADED,
+    CheckStatus.ERROR: Health.DOWN,
+}
 IMAP_CONFIG = {"protocol": "imap", "user": "monitor@example.com", "password": "s3cret-pw", "tls": True}
 
 _number = count(1)
@@ -137,11 +143,13 @@ class Factory:
         checked_at: datetime | None = None,
         error_message: str | None = None,
     ) -> CheckResult:
-        """A stored result, which the monitor's schedule row there knows of."""
+        """A stored result that is believed at once: schedule row and health say the same."""
         schedules.sync(monitor, utcnow(), is_due=False)
         row = next(row for row in monitor.schedules if row.location_id == location.id)
         row.last_checked_at = checked_at or utcnow()
         row.last_status, row.last_error_message = status, error_message
+        row.health = HEALTH_OF_STATUS[status]
+        db.session.merge(MonitorHealth(monitor_id=monitor.id, health=row.health, since=row.last_checked_at))
         result = CheckResult(
             monitor_id=monitor.id,
             location_id=location.id,

@@ -14,9 +14,6 @@ BACK_OFF_MS = 15 * 60_000
 
 LATE_MS = 5_000
 
-OVERDUE_GRACE_MS = 60_000
-"""For a scheduler that is restarted, or has many checks to catch up on."""
-
 
 def stable_offset_ms(key: str, interval_ms: int) -> int:
     """Spread monitors over the interval: the same key always lands on the same spot of it."""
@@ -52,6 +49,9 @@ def skipped_slots(due_at_ms: int, planned_at_ms: int, interval_ms: int) -> int:
     return max(planned_at_ms - due_at_ms - 1, 0) // interval_ms
 
 
-def overdue_after_ms(timeout_ms: int) -> int:
-    """How long after its planned time a monitor without a new result counts as being without data."""
-    return timeout_ms + OVERDUE_GRACE_MS
+def data_until_ms(planned_at_ms: int, interval_ms: int, timeout_ms: int) -> int:
+    """How long what is known holds, with the next result planned then: until three more will have been due.
+
+    From then on there is no data. The last of the three gets its timeout before it counts as missing.
+    """
+    return planned_at_ms + 2 * interval_ms + timeout_ms

@@ -14,6 +14,7 @@ from app.models.monitor import Monitor
 from app.models.monitor_health import HealthTransition, MonitorHealth
 from app.models.monitor_schedule import MonitorSchedule
 from app.models.notification_channel import NotificationChannel
+from app.models.operator_mail import OperatorMail
 from app.models.organization import Organization
 from app.models.session import Session
 from app.models.user import User, UserCustomer
@@ -37,6 +38,7 @@ __all__ = [
     "MonitorHealth",
     "MonitorSchedule",
     "NotificationChannel",
+    "OperatorMail",
     "Organization",
     "Session",
     "User",

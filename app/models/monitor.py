@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.domain.enums import MonitorStatus, Protocol
 from app.models.base import IDS_USED_ONCE, Base, BigId, Dated, Identified, Json, UtcDateTime, enum_type
 from app.models.customer import Customer
+from app.models.monitor_health import MonitorHealth
 from app.models.monitor_schedule import MonitorSchedule
 
 
@@ -59,6 +60,8 @@ class Monitor(Identified, Dated, Base):
     schedules: Mapped[list[MonitorSchedule]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by=MonitorSchedule.location_id
     )
+
+    concluded: Mapped[MonitorHealth | None] = relationship(viewonly=True)
 
     @property
     def interval_ms(self) -> int:

@@ -27,6 +27,7 @@ from app.models.base import Base, BigId, Json, UtcDateTime, enum_type
 from app.models.location import Location
 
 IS_SCHEDULED = text("next_check_at_ms IS NOT NULL")
+IN_MAINTENANCE = text("in_maintenance")
 
 
 class MonitorSchedule(Base):
@@ -42,6 +43,12 @@ class MonitorSchedule(Base):
             "next_check_at_ms",
             postgresql_where=IS_SCHEDULED,
             sqlite_where=IS_SCHEDULED,
+        ),
+        Index(
+            "ix_monitor_schedules_in_maintenance",
+            "location_id",
+            postgresql_where=IN_MAINTENANCE,
+            sqlite_where=IN_MAINTENANCE,
         ),
         # Updated at every check: room on the page keeps PostgreSQL's updates cheap.
         {"postgresql_with": {"fillfactor": 70}},
@@ -75,6 +82,10 @@ class MonitorSchedule(Base):
     """How many results in a row were refused logins or "later": from the second on, checks back off, and
     those of all monitors of the mailbox count."""
 
+    data_until_ms: Mapped[int | None] = mapped_column(BigInteger)
+    """How long what is known here holds: until three more results will have been due."""
+    in_maintenance: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the last result was one of maintenance: an alarm that was held back then is still due."""
     health: Mapped[Health] = mapped_column(
         enum_type(Health, "health"), default=Health.PENDING, server_default=Health.PENDING.value
     )

@@ -20,7 +20,8 @@ class NotificationChannel(Identified, Dated, Base):
             ondelete="CASCADE",
         ),
         Index(None, "organization_id", "id"),
-        Index(None, "customer_id"),
+        # What concerns one monitor is found without reading what others have.
+        Index(None, "organization_id", "customer_id", "monitor_id"),
         Index(None, "monitor_id"),
         IDS_USED_ONCE,
     )
@@ -32,7 +33,7 @@ class NotificationChannel(Identified, Dated, Base):
     category: Mapped[ChannelCategory] = mapped_column(enum_type(ChannelCategory, "category"))
     name: Mapped[str] = mapped_column(String(255))
     config: Mapped[dict[str, Any]] = mapped_column(Json)
-    """What is no secret of it."""
+    """What is no secret of it; secrets that are set stand there as null."""
     secrets_encrypted: Mapped[str | None] = mapped_column(Text)
     """The secret keys of the config as JSON, encrypted for this row (app/crypto.py)."""
     priority: Mapped[int] = mapped_column(Integer, default=1)

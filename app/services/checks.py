@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, func, insert, select, update
@@ -10,23 +10,20 @@ from sqlalchemy import Table, bindparam, func, insert, select, update
 from app import checkers
 from app.clock import to_ms
 from app.crypto import DecryptionError
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import CheckStatus, ErrorCode
+from app.domain.health import REFUSALS
 from app.domain.outcome import CheckOutcome
-from app.domain.schedule import CONFIRM_AFTER_MS, next_after_refusal_ms
+from app.domain.schedule import CONFIRM_AFTER_MS, data_until_ms, next_after_refusal_ms
 from app.domain.target import CheckTarget, TargetGuard, target_from_config
 from app.extensions import db
 from app.models import CheckResult, Monitor, MonitorSchedule
-from app.services import rollups, slow_servers
-from app.services.claims import ClaimedCheck
+from app.services import maintenance, rollups, slow_servers, streaks, verdicts
 from app.services.locking import begin_writing
 from app.services.monitor_config import ConfigStore
+from app.services.streaks import Step
 
 UNREADABLE = "The stored config cannot be decrypted: CREDENTIALS_KEYS lacks the key it was encrypted with."
-
-REFUSALS = frozenset(
-    {ErrorCode.AUTHENTICATION_FAILED, ErrorCode.TEMPORARILY_UNAVAILABLE, ErrorCode.OAUTH_FAILED}
-)
-"""Results after which asking again soon makes things worse: accounts are locked, servers throttle."""
 
 # Made once, and of the bare tables: putting such a statement together takes longer than running it.
 _RESULTS = insert(cast("Table", CheckResult.__table__))
@@ -43,7 +40,8 @@ _HELD_MONITORS = (
 )
 _HELD_SCHEDULES = (
     select(
-        _ROW.id, _ROW.lease_token, _ROW.last_status, _ROW.next_check_at_ms, _ROW.mailbox_key, _ROW.refusals
+        *(_ROW[name] for name in ("id", "lease_token", "mailbox_key", "refusals")),
+        *(_ROW[name] for name in streaks.COLUMNS),
     )
     .where(_ROW.id.in_(_IDS))
     .order_by(_ROW.id)
@@ -62,6 +60,8 @@ _SETTLED = (
         next_check_at_ms=bindparam("planned_at_ms"),
         refusals=bindparam("refused"),
         is_slow=bindparam("timed_out"),
+        data_until_ms=bindparam("holds_until_ms"),
+        **{name: bindparam(f"new_{name}") for name in streaks.WRITTEN},
     )
 )
 
@@ -73,6 +73,10 @@ class CheckRecord:
     claim: ClaimedCheck
     outcome: CheckOutcome
     checked_at: datetime
+
+    @property
+    def ended_at(self) -> datetime:
+        return self.checked_at + timedelta(milliseconds=self.outcome.duration_ms)
 
 
 def internal_error(message: str) -> CheckOutcome:
@@ -114,14 +118,33 @@ def record(records: Iterable[CheckRecord]) -> int:
     rows = connection.execute(_HELD_SCHEDULES, {"ids": ids}).all()
     held = [(by_token[row.lease_token], row) for row in rows if row.lease_token in by_token]
     if held:
+        now = max(record.ended_at for record, _ in held)
+        steps = _steps(held, now)
         refusals = _refusals_by_mailbox(held)
-        moves = [_move(record, row, refusals) for record, row in held]
-        results = [_result(record) for record, _ in held]
+        moves = [_move(record, row, refusals, step) for (record, row), step in zip(held, steps, strict=True)]
+        results = [_result(record, step) for (record, _), step in zip(held, steps, strict=True)]
         connection.execute(_SETTLED, moves)
         connection.execute(_RESULTS, results)
         rollups.add(results)
         _slow_down(held, moves)
+        verdicts.follow([step for step in steps if step.matters], now)
     return len(held)
+
+
+def _steps(held: Iterable[tuple[CheckRecord, Any]], now: datetime) -> list[Step]:
+    """What each result changes at its location. Maintenance is looked at now, when they are recorded."""
+    coverage = maintenance.covered(now)
+    return [
+        streaks.step(
+            record.claim,
+            record.outcome,
+            record.checked_at,
+            row,
+            in_maintenance=record.claim.is_maintenance
+            or coverage.covers(record.claim.customer_id, record.claim.monitor_id),
+        )
+        for record, row in held
+    ]
 
 
 def _slow_down(held: Iterable[tuple[CheckRecord, Any]], moves: Iterable[Mapping[str, Any]]) -> None:
@@ -154,7 +177,7 @@ def _refusals_by_mailbox(held: Iterable[tuple[CheckRecord, Any]]) -> dict[str, i
     return {row.mailbox_key: row.most for row in found}
 
 
-def _result(record: CheckRecord) -> dict[str, Any]:
+def _result(record: CheckRecord, step: Step) -> dict[str, Any]:
     outcome = record.outcome
     return {
         "public_id": record.claim.token,
@@ -166,11 +189,12 @@ def _result(record: CheckRecord) -> dict[str, Any]:
         "error_message": outcome.error_message,
         "warning_message": outcome.warning_message,
         "timing_ms": outcome.duration_ms,
+        "in_maintenance": step.in_maintenance,
         "diagnostics": outcome.diagnostics,
     }
 
 
-def _move(record: CheckRecord, row: Any, refusals: Mapping[str, int]) -> dict[str, Any]:
+def _move(record: CheckRecord, row: Any, refusals: Mapping[str, int], step: Step) -> dict[str, Any]:
     """What the row says from now on. `refusals` are those of mailboxes that go on refusing."""
     claim, outcome = record.claim, record.outcome
     # Who changed or triggered the monitor meanwhile has planned it anew: no back-off then, no slow lane.
@@ -185,10 +209,13 @@ def _move(record: CheckRecord, row: Any, refusals: Mapping[str, int]) -> dict[st
     if outcome.status is not CheckStatus.ERROR:
         # Nothing else ends a back-off: who bans us stops answering, and that is no reason to ask more often.
         refused = 0
-    elif row.last_status is not CheckStatus.ERROR and row.next_check_at_ms is not None:
-        confirm_at_ms = to_ms(record.checked_at) + outcome.duration_ms + CONFIRM_AFTER_MS
+    if row.next_check_at_ms is not None and step.after.wants_confirmation(outcome.code):
+        confirm_at_ms = to_ms(record.ended_at) + CONFIRM_AFTER_MS
         if confirm_at_ms < row.next_check_at_ms:
             planned_at_ms = confirm_at_ms
+    holds_until_ms = None
+    if planned_at_ms is not None:
+        holds_until_ms = data_until_ms(planned_at_ms, claim.interval_ms, claim.timeout_seconds * 1000)
     return {
         "schedule_id": claim.schedule_id,
         "checked_at": record.checked_at,
@@ -198,6 +225,8 @@ def _move(record: CheckRecord, row: Any, refusals: Mapping[str, int]) -> dict[st
         "planned_at_ms": planned_at_ms,
         "refused": refused,
         "timed_out": outcome.code is ErrorCode.TIMEOUT and is_untouched,
+        "holds_until_ms": holds_until_ms,
+        **{f"new_{name}": value for name, value in streaks.columns_of(step).items()},
     }
 
 

@@ -1,7 +1,7 @@
 """Claiming due checks: which scheduler runs what, and never two of one mailbox at once."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,8 +12,10 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.clock import to_ms
+from app.domain.claimed_check import ClaimedCheck
+from app.domain.enums import MonitorStatus
 from app.extensions import db
-from app.models import Monitor, MonitorSchedule
+from app.models import Customer, Monitor, MonitorSchedule, Organization
 from app.services.schedules import LEASE_MARGIN_MS, is_free, next_slot
 
 CLAIM_LOCK = 7_455_274
@@ -28,29 +30,6 @@ class Choice:
     server: str | None = None
     other_servers_than: frozenset[str] = frozenset()
     other_organizations_than: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class ClaimedCheck:
-    """One check that this scheduler has to run now, with all that it needs to run it."""
-
-    schedule_id: int
-    token: UUID
-    monitor_id: int
-    monitor_public_id: UUID
-    location_id: int
-    organization_id: int
-    server: str
-    is_slow: bool
-    hostname: str
-    port: int | None
-    timeout_seconds: int
-    interval_ms: int
-    due_at_ms: int
-    planned_at_ms: int
-    """The next check after this one, as the claim planned it."""
-    refusals: int
-    config_encrypted: str = field(repr=False)
 
 
 EVERYBODY = Choice()
@@ -107,8 +86,18 @@ def claim(location_id: int, now: datetime, limit: int, choice: Choice = EVERYBOD
             Monitor.port,
             Monitor.timeout_seconds,
             Monitor.config_encrypted,
+            Monitor.customer_id,
+            (Monitor.status == MonitorStatus.MAINTENANCE).label("is_maintenance"),
+            func.coalesce(Customer.alert_consecutive_checks, Organization.alert_consecutive_checks).label(
+                "alert_checks"
+            ),
+            func.coalesce(
+                Customer.recovery_consecutive_checks, Organization.recovery_consecutive_checks
+            ).label("recovery_checks"),
         )
         .join(Monitor, Monitor.id == MonitorSchedule.monitor_id)
+        .join(Customer, Customer.id == Monitor.customer_id)
+        .join(Organization, Organization.id == Monitor.organization_id)
         .where(MonitorSchedule.id.in_(taken))
         .order_by(MonitorSchedule.due_at_ms, MonitorSchedule.id)
     )

@@ -110,7 +110,11 @@ def list_page(
         page=page,
         per_page=per_page,
         order_by=_order(sort),
-        options=[joinedload(Monitor.customer, innerjoin=True), selectinload(Monitor.schedules)],
+        options=[
+            joinedload(Monitor.customer, innerjoin=True),
+            joinedload(Monitor.concluded),
+            selectinload(Monitor.schedules),
+        ],
     )
 
 

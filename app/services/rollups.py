@@ -5,16 +5,14 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy.dialects import postgresql, sqlite
-
 from app.domain.enums import CheckStatus, Phase
 from app.domain.rollup import Period, bucket_of
 from app.extensions import db
 from app.models import CheckRollup
 from app.models.check_rollup import BUCKETS, RUNGS, SUMS
+from app.services.upserts import insert_into
 
 KEY = ("monitor_id", "period", "started_at", "location_id")
-INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 def add(results: Iterable[Mapping[str, Any]]) -> None:
@@ -54,7 +52,7 @@ def counts_of(result: Mapping[str, Any]) -> dict[str, int]:
 def _statement(dialect: str) -> Any:
     """Made once: putting it together takes as long as running it."""
     table = CheckRollup.__table__
-    insert = INSERTS[dialect](table)
+    insert = insert_into(table, dialect)
     return insert.on_conflict_do_update(
         index_elements=KEY, set_={name: table.c[name] + insert.excluded[name] for name in SUMS}
     )

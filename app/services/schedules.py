@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import selectinload
 
-from app.clock import to_ms
-from app.domain.enums import MonitorStatus
-from app.domain.schedule import stable_offset_ms
+from app.clock import from_ms, to_ms
+from app.domain.enums import Health, MonitorStatus
+from app.domain.schedule import data_until_ms, stable_offset_ms
 from app.extensions import db
 from app.models import Customer, Location, Monitor, MonitorSchedule
+from app.services import maintenance, verdicts
 from app.services.locking import begin_writing
 
 LEASE_MARGIN_MS = 15_000
@@ -89,6 +90,7 @@ def _sync_all(which: ColumnElement[bool], now: datetime, locations: list[Locatio
 def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_due: bool) -> None:
     rows = {row.location_id: row for row in monitor.schedules}
     countries = allowed_countries(monitor)
+    left = []
     for location in locations:
         row = rows.get(location.id)
         if row is None:
@@ -99,12 +101,16 @@ def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_du
         row.organization_id = monitor.organization_id
         row.offset_ms = stable_offset_ms(f"{monitor.public_id}@{location.code}", monitor.interval_ms)
         if monitor.status is MonitorStatus.DISABLED or not is_eligible(location, countries):
-            row.next_check_at_ms = None
+            row.next_check_at_ms = row.data_until_ms = None
+            left.append(row)
         elif is_due or row.next_check_at_ms is None:
+            if row.data_until_ms is None or row.data_until_ms >= now_ms:
+                row.data_until_ms = data_until_ms(now_ms, row.interval_ms, row.timeout_ms)
             row.next_check_at_ms = now_ms
         if is_due:
             # Whoever changed the monitor may have mended what was wrong.
             row.refusals, row.is_slow = 0, False
+    verdicts.stop_watching(monitor, left, from_ms(now_ms))
 
 
 def trigger(schedule_ids: list[int], now: datetime, *, pause_ms: int) -> bool:
@@ -178,7 +184,10 @@ def bring_back(location_id: int, now: datetime) -> int:
     farthest = case((row.refusals > 0, FARTHEST_MS), else_=CLOCKS_APART_MS)
     planned = db.session.execute(
         here.where(row.next_check_at_ms > literal(now_ms) + farthest + row.interval_ms)
-        .values(next_check_at_ms=next_slot(now_ms))
+        .values(
+            next_check_at_ms=next_slot(now_ms),
+            data_until_ms=next_slot(now_ms) + 2 * row.interval_ms + row.timeout_ms,
+        )
         .returning(row.id)
     )
     return len(planned.all())
@@ -207,6 +216,38 @@ def take_back(location_id: int, now: datetime) -> int:
     return len(taken.all())
 
 
+def recheck_after_maintenance(location_id: int, now: datetime) -> int:
+    """Make due at once what failed, or warned, when its maintenance ended: an alarm was held back.
+
+    Returns how many rows that were.
+    """
+    now_ms = to_ms(now)
+    row = MonitorSchedule
+    found = db.session.execute(
+        select(row.id, Monitor.id.label("monitor_id"), Monitor.customer_id, Monitor.status)
+        .join(Monitor, Monitor.id == row.monitor_id)
+        .where(row.location_id == location_id, row.in_maintenance, row.next_check_at_ms > now_ms)
+        .where(is_free(row, now_ms), or_(row.health == Health.DOWN, row.warning_alarms.is_not(None)))
+    ).all()
+    if not found:
+        return 0
+    coverage = maintenance.covered(now)
+    over = [
+        schedule.id
+        for schedule in found
+        if schedule.status is not MonitorStatus.MAINTENANCE
+        and not coverage.covers(schedule.customer_id, schedule.monitor_id)
+    ]
+    if over:
+        db.session.execute(
+            update(row)
+            .where(row.id.in_(over), row.next_check_at_ms > now_ms, is_free(row, now_ms))
+            .values(next_check_at_ms=now_ms)
+            .execution_options(synchronize_session=False)
+        )
+    return len(over)
+
+
 def unplan_disabled(location_id: int) -> int:
     """Take disabled monitors off the plan, should a change that raced with theirs have put them on it."""
     row = MonitorSchedule
@@ -214,7 +255,7 @@ def unplan_disabled(location_id: int) -> int:
     unplanned = db.session.execute(
         update(row)
         .where(row.location_id == location_id, row.next_check_at_ms.is_not(None), is_disabled)
-        .values(next_check_at_ms=None)
+        .values(next_check_at_ms=None, data_until_ms=None)
         .returning(row.id)
         .execution_options(synchronize_session=False)
     )

@@ -11,12 +11,13 @@ from uuid import UUID
 from flask import Flask
 
 from app.clock import to_ms, utcnow
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.outcome import CheckOutcome
 from app.domain.schedule import is_late, skipped_slots
 from app.extensions import db
 from app.services import checks, claims, locations, organizations
 from app.services.checks import CheckRecord
-from app.services.claims import Choice, ClaimedCheck
+from app.services.claims import Choice
 from app.worker.outage import Outage, reason
 from app.worker.slots import Slots
 from app.worker.writer import Writer

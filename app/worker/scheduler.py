@@ -13,9 +13,9 @@ from apscheduler.triggers.base import BaseTrigger
 from flask import Flask
 
 from app.clock import utcnow
+from app.domain.claimed_check import ClaimedCheck
 from app.extensions import db
 from app.services import locations
-from app.services.claims import ClaimedCheck
 from app.worker import jobs
 from app.worker.outage import Outage
 

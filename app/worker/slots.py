@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from threading import Condition
 from uuid import UUID
 
-from app.services.claims import ClaimedCheck
+from app.domain.claimed_check import ClaimedCheck
 
 RESERVED_SHARE = 8
 """One slot in so many is kept for organizations that have few."""

@@ -59,7 +59,11 @@ def open_location(app: Flask) -> int:
 def _open_location(settings: Settings) -> int:
     now = utcnow()
     location = locations.register(
-        code=settings.location_code, name=settings.location_name, country=settings.location_country, now=now
+        code=settings.location_code,
+        name=settings.location_name,
+        country=settings.location_country,
+        has_references=bool(settings.reference_targets),
+        now=now,
     )
     # From here on whoever makes a monitor makes its row at this location too.
     db.session.commit()

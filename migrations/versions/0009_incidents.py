@@ -12,6 +12,11 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 INSTANT = sa.DateTime(timezone=True)
 HEALTH = "health IN ('pending', 'up', 'degraded', 'down', 'no_data')"
 IS_OPEN = sa.text("ended_at IS NULL")
+IN_MAINTENANCE = sa.text("in_maintenance")
+STREAK = (
+    "warning_alarms", "hard_failures", "streak_result_id", "streak_since", "streak", "in_maintenance",
+    "data_until_ms",
+)  # fmt: skip
 
 
 def upgrade() -> None:
@@ -32,6 +37,8 @@ def _add_streaks() -> None:
         f" CONSTRAINT ck_monitor_schedules_health CHECK ({HEALTH})"
     )
     for column in (
+        sa.Column("data_until_ms", sa.BigInteger()),
+        sa.Column("in_maintenance", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("streak", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("streak_since", INSTANT),
         sa.Column("streak_result_id", sa.Uuid()),
@@ -46,6 +53,17 @@ def _add_streaks() -> None:
         " hard_failures = CASE WHEN last_status = 'error' AND last_error_code <> 'temporarily_unavailable'"
         " THEN 1 ELSE 0 END"
         " WHERE last_checked_at IS NOT NULL"
+    )
+    op.execute(
+        "UPDATE monitor_schedules SET data_until_ms = next_check_at_ms + 2 * interval_ms + timeout_ms"
+        " WHERE next_check_at_ms IS NOT NULL"
+    )
+    op.create_index(
+        "ix_monitor_schedules_in_maintenance",
+        "monitor_schedules",
+        ["location_id"],
+        postgresql_where=IN_MAINTENANCE,
+        sqlite_where=IN_MAINTENANCE,
     )
 
 
@@ -168,7 +186,8 @@ def downgrade() -> None:
     for table in ("incident_events", "incidents", "health_transitions", "monitor_health"):
         op.drop_table(table)
     op.drop_column("check_results", "in_maintenance")
-    for column in ("warning_alarms", "hard_failures", "streak_result_id", "streak_since", "streak"):
+    op.drop_index("ix_monitor_schedules_in_maintenance", "monitor_schedules")
+    for column in STREAK:
         op.drop_column("monitor_schedules", column)
     if op.get_bind().dialect.name == "postgresql":
         op.drop_column("monitor_schedules", "health")

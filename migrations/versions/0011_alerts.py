@@ -68,7 +68,11 @@ def _add_channels() -> None:
     op.create_index(
         "ix_notification_channels_organization_id_id", "notification_channels", ["organization_id", "id"]
     )
-    op.create_index("ix_notification_channels_customer_id", "notification_channels", ["customer_id"])
+    op.create_index(
+        "ix_notification_channels_organization_id_customer_id_monitor_id",
+        "notification_channels",
+        ["organization_id", "customer_id", "monitor_id"],
+    )
     op.create_index("ix_notification_channels_monitor_id", "notification_channels", ["monitor_id"])
 
 

@@ -21,10 +21,10 @@ from werkzeug.test import TestResponse
 from app.api.monitors import routes
 from app.clock import to_ms, utcnow
 from app.domain.enums import CheckStatus, Health, MonitorStatus
-from app.domain.schedule import overdue_after_ms
+from app.domain.schedule import data_until_ms
 from app.domain.target import target_from_config
 from app.extensions import db
-from app.models import CheckResult, Customer, Monitor, MonitorSchedule, Organization
+from app.models import CheckResult, Customer, Monitor, MonitorHealth, MonitorSchedule, Organization
 from app.services import claims
 from tests.calling import MONITORS, Caller, assert_failure, monitor_path
 from tests.factories import Factory
@@ -243,15 +243,21 @@ class TestHealth:
         for value in Health:
             assert admin.get(f"{MONITORS}?health={value}").get_json()["total"] == (value == health)
 
+    def test_three_results_have_to_be_missing(self, make: Factory, customer: Customer) -> None:
+        make.location()
+        (row,) = make.monitor(customer, check_interval=10).schedules
+
+        assert row.next_check_at_ms is not None
+        assert row.data_until_ms == data_until_ms(row.next_check_at_ms, 600_000, 30_000)
+
     def test_results_that_are_overdue_are_no_data(
         self, admin: Caller, make: Factory, customer: Customer
     ) -> None:
         make.location()
         monitor = make.monitor(customer)
-        late_ms = overdue_after_ms(monitor.timeout_ms)
-        for more_ms, health in ((-5_000, "pending"), (5_000, "no_data")):
-            planned = to_ms(utcnow()) - late_ms - more_ms
-            db.session.execute(update(MonitorSchedule).values(next_check_at_ms=planned))
+        for more_ms, health in ((5_000, "pending"), (-5_000, "no_data")):
+            until = to_ms(utcnow()) + more_ms
+            db.session.execute(update(MonitorSchedule).values(data_until_ms=until))
             db.session.commit()
             assert admin.get(monitor_path(monitor)).get_json()["health"] == health
             assert admin.get(f"{MONITORS}?health={health}").get_json()["total"] == 1
@@ -286,35 +292,41 @@ class TestHealth:
         monitor = make.monitor(customer)
         make.result(monitor, place, checked_at=utcnow() - timedelta(days=9))
 
-        assert admin.patch(monitor_path(monitor), {"status": "disabled"}).get_json()["health"] == "up"
+        assert admin.patch(monitor_path(monitor), {"status": "disabled"}).get_json()["health"] == "pending"
 
     @examples(max_examples=20)
     @given(
         rows=st.lists(
             st.tuples(
                 st.sampled_from([None, *CheckStatus]),
-                st.sampled_from([-3_000_000, -2_000_000, -1_000, 0, 60_000, None]),
-                st.integers(0, 2),
+                st.sampled_from([-3_000_000, -2_000_000, -60_000, 60_000, None]),
             ),
             min_size=1,
             max_size=4,
-        )
+        ),
+        concluded=st.sampled_from([None, Health.PENDING, Health.UP, Health.DEGRADED, Health.DOWN]),
     )
     def test_filter_and_document_agree(
-        self, admin: Caller, make: Factory, customer: Customer, rows: list[tuple[Any, Any, int]]
+        self,
+        admin: Caller,
+        make: Factory,
+        customer: Customer,
+        rows: list[tuple[Any, Any]],
+        concluded: Health | None,
     ) -> None:
         now = utcnow().replace(microsecond=0)
         places = [make.location(code=f"c{uuid4().hex[:12]}") for _ in rows]
         monitor = make.monitor(customer)
         schedules = {row.location_id: row for row in monitor.schedules}
-        for place, (status, planned, age) in zip(places, rows, strict=True):
+        for place, (status, until) in zip(places, rows, strict=True):
             row = schedules[place.id]
-            row.next_check_at_ms = None if planned is None else to_ms(now) + planned
-            row.last_status = status
-            row.last_checked_at = status and now - timedelta(seconds=age)
+            row.data_until_ms = None if until is None else to_ms(now) + until
+            row.last_status, row.last_checked_at = status, status and now
         for location_id, row in schedules.items():
             if location_id not in {place.id for place in places}:
-                row.next_check_at_ms = None
+                row.next_check_at_ms = row.data_until_ms = None
+        if concluded:
+            db.session.add(MonitorHealth(monitor_id=monitor.id, health=concluded, since=now))
         db.session.commit()
 
         shown = admin.get(monitor_path(monitor)).get_json()["health"]

@@ -10,13 +10,13 @@ from sqlalchemy.exc import IntegrityError
 
 from app import checkers
 from app.checkers.attempt import Attempt
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import Protocol
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.log import FORMAT, Formatter
 from app.models import CheckResult
 from app.services import auth, checks, monitors
-from app.services.claims import ClaimedCheck
 from app.worker.outage import Outage
 from app.worker.process import Process
 from tests.calling import MONITORS, Caller, assert_failure

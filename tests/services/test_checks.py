@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from app.clock import to_ms, utcnow
 from app.crypto import Vault
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import CheckStatus, ErrorCode
 from app.domain.outcome import CheckOutcome
 from app.domain.schedule import CONFIRM_AFTER_MS
@@ -19,7 +20,6 @@ from app.extensions import db
 from app.models import CheckResult, CheckRollup, Location, MonitorSchedule
 from app.services import checks, claims
 from app.services.checks import CheckRecord
-from app.services.claims import ClaimedCheck
 from app.services.monitor_config import ConfigStore
 from tests.factories import Factory
 
@@ -140,7 +140,7 @@ def test_a_first_failure_is_confirmed_soon(claimed: ClaimedCheck, before: CheckS
 
 
 def test_a_second_failure_waits_for_its_planned_time(claimed: ClaimedCheck) -> None:
-    plan(last_status=CheckStatus.ERROR)
+    plan(last_status=CheckStatus.ERROR, streak=1, hard_failures=1, streak_since=NOW)
     assert record(claimed, FAILURE).next_check_at_ms == FAR_MS
 
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
 from app.clock import to_ms, utcnow
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import CheckStatus, MonitorStatus
 from app.domain.schedule import next_slot_ms
 from app.extensions import db
 from app.models import Location, Monitor, MonitorSchedule
 from app.services import claims, locations, schedules
-from app.services.claims import Choice, ClaimedCheck
+from app.services.claims import Choice
 from app.services.schedules import CLOCKS_APART_MS, FARTHEST_MS, LEASE_MARGIN_MS, SPREAD_MS, Load
 from tests.factories import Factory
 

@@ -7,13 +7,14 @@ import pytest
 from sqlalchemy import select
 
 from app.clock import utcnow
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import CheckStatus, ErrorCode
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import Location, Monitor, MonitorSchedule
 from app.services import checks, claims
 from app.services.checks import CheckRecord
-from app.services.claims import Choice, ClaimedCheck
+from app.services.claims import Choice
 from tests.factories import Factory
 
 NOW = utcnow() + timedelta(days=1)  # later than all that the suite makes

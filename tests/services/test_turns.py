@@ -11,13 +11,13 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from app.clock import utcnow
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import CheckStatus, MonitorStatus
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import CheckResult, Location, Monitor, MonitorSchedule, Organization
 from app.services import checks, claims, schedules
 from app.services.checks import CheckRecord
-from app.services.claims import ClaimedCheck
 from tests.calling import MONITORS, Caller, customer_path, monitor_path
 from tests.factories import Factory
 

@@ -8,11 +8,12 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.clock import utcnow
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import CheckStatus
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import CheckResult
-from app.services.claims import ClaimedCheck, claim
+from app.services.claims import claim
 from tests.factories import Factory
 from tests.parts.dovecot import dovecot
 
@@ -37,6 +38,10 @@ CLAIM = ClaimedCheck(
     due_at_ms=0,
     planned_at_ms=0,
     refusals=0,
+    customer_id=1,
+    is_maintenance=False,
+    alert_checks=2,
+    recovery_checks=2,
     config_encrypted="",
 )
 

@@ -12,10 +12,10 @@ from flask_migrate import upgrade
 from sqlalchemy import make_url, select
 
 from app import create_app
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import MonitorSchedule
-from app.services.claims import ClaimedCheck
 from app.worker.process import Process
 from tests.conftest import ENVIRON
 from tests.factories import Factory

@@ -13,13 +13,13 @@ from sqlalchemy import select, update
 
 from app import create_app
 from app.clock import to_ms, utcnow
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import ErrorCode
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import Location, MonitorSchedule
 from app.services import locations
 from app.services.checks import CheckRecord
-from app.services.claims import ClaimedCheck
 from app.worker import runner as module
 from app.worker.runner import CRASHED, Runner
 from app.worker.slots import Slots

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.services.claims import ClaimedCheck
+from app.domain.claimed_check import ClaimedCheck
 from app.worker.slots import Slots
 from tests.worker.conftest import CLAIM
 

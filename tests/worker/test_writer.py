@@ -8,12 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from app.clock import utcnow
+from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import ErrorCode
 from app.extensions import db
 from app.models import CheckResult
 from app.services import checks
 from app.services.checks import CheckRecord
-from app.services.claims import ClaimedCheck
 from app.worker import writer as module
 from app.worker.slots import Slots
 from app.worker.writer import NOT_STORABLE, Writer

@@ -1,0 +1,268 @@
+"""What follows from results for the monitor: its health, its history, the incidents that begin and end.
+
+All of it in the transaction of the results. Two schedulers that look at one monitor at once take turns by its
+row of `monitor_health`: whoever comes second sees what the first has written.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, func, select, update
+
+from app.clock import to_ms
+from app.domain.enums import CheckStatus, Health, MonitorStatus
+from app.domain.health import Rules, conclude, quorum
+from app.extensions import db
+from app.models import Customer, HealthTransition, Monitor, MonitorHealth, MonitorSchedule, Organization
+from app.services import incident_lifecycle, maintenance
+from app.services.incident_lifecycle import DOWNTIME, Evidence
+from app.services.streaks import Step, is_raised
+from app.services.upserts import insert_into
+
+_HEALTH = cast(Table, MonitorHealth.__table__)
+_TRANSITIONS = cast(Table, HealthTransition.__table__)
+_ROW = MonitorSchedule
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A monitor with all that is known of it from its locations, looked at while nobody else does."""
+
+    monitor_id: int
+    organization_id: int
+    rules: Rules
+    in_maintenance: bool
+    health: Health
+    rows: Sequence[Any]
+    """Its schedule rows, of all locations."""
+    steps: Sequence[Step] = field(default=())
+    """What has just come in."""
+
+    def known(self, now: datetime) -> list[Any]:
+        """Rows of locations that have a say: they are planned, have data, and have made up their mind."""
+        now_ms = to_ms(now)
+        return [
+            row
+            for row in self.rows
+            if row.health is not Health.PENDING
+            and row.next_check_at_ms is not None
+            and (row.data_until_ms is None or row.data_until_ms >= now_ms)
+        ]
+
+
+def follow(steps: Sequence[Step], now: datetime) -> None:
+    """Draw the conclusions from steps that matter; their schedule rows have been written already."""
+    if not steps:
+        return
+    _note([transition for step in steps for transition in _transitions_of(step)])
+    by_monitor: dict[int, list[Step]] = {}
+    for step in steps:
+        by_monitor.setdefault(step.claim.monitor_id, []).append(step)
+    for situation in _situations(by_monitor, now):
+        _conclude(situation, now)
+
+
+def stop_watching(monitor: Monitor, rows: Iterable[MonitorSchedule], now: datetime) -> None:
+    """Forget what was known from locations that do not check the monitor any more.
+
+    When none is left that knows, its incidents end: nobody would see the recovery.
+    """
+    # A row that is just being made has no values yet.
+    left = [row for row in rows if row.id and (row.streak or row.health is not Health.PENDING)]
+    if not left:
+        return
+    _note([(monitor.id, row.location_id, now, Health.PENDING) for row in left])
+    for row in left:
+        row.health, row.streak, row.hard_failures = Health.PENDING, 0, 0
+        row.streak_since = row.streak_result_id = row.warning_alarms = None
+        row.in_maintenance = False
+    db.session.flush()
+    for situation in _situations({monitor.id: []}, now):
+        _conclude(situation, now)
+        if not situation.known(now):
+            incident_lifecycle.close_all(monitor.id, now)
+
+
+def _transitions_of(step: Step) -> Iterable[tuple[int, int, datetime, Health]]:
+    """What the history of the location says from now on. Degraded is up."""
+    place = (step.claim.monitor_id, step.claim.location_id)
+    before, after = _plain(step.before.health), _plain(step.after.health)
+    if step.silent_since is not None and before is not Health.PENDING:
+        yield *place, step.silent_since, Health.NO_DATA
+        yield *place, step.checked_at, before
+    if after is not before:
+        yield *place, step.after.since or step.checked_at, after
+
+
+def _plain(health: Health) -> Health:
+    return Health.UP if health is Health.DEGRADED else health
+
+
+def _note(transitions: Sequence[tuple[int, int, datetime, Health]]) -> None:
+    """Of two that begin at the same instant the later one counts."""
+    names = ("monitor_id", "location_id", "started_at", "health")
+    rows = {row[:3]: dict(zip(names, row, strict=True)) for row in transitions}
+    if not rows:
+        return
+    insert = insert_into(_TRANSITIONS, db.engine.dialect.name)
+    upsert = insert.on_conflict_do_update(index_elements=names[:3], set_={"health": insert.excluded.health})
+    db.session.connection().execute(upsert, [rows[key] for key in sorted(rows)])
+
+
+def _situations(by_monitor: Mapping[int, Sequence[Step]], now: datetime) -> list[Situation]:
+    ids = sorted(by_monitor)
+    connection = db.session.connection()
+    none = insert_into(_HEALTH, connection.dialect.name).on_conflict_do_nothing()
+    connection.execute(
+        none, [{"monitor_id": number, "health": Health.PENDING, "since": now} for number in ids]
+    )
+    held = connection.execute(
+        select(_HEALTH.c.monitor_id, _HEALTH.c.health)
+        .where(_HEALTH.c.monitor_id.in_(ids))
+        .order_by(_HEALTH.c.monitor_id)
+        .with_for_update()
+    )
+    before = {row.monitor_id: row.health for row in held}
+    # Only now: what the one before in the turn wrote has to be seen.
+    rows: dict[int, list[Any]] = {number: [] for number in ids}
+    for row in connection.execute(_schedule_rows(ids)):
+        rows[row.monitor_id].append(row)
+    coverage = maintenance.covered(now)
+    return [
+        Situation(
+            monitor_id=row.id,
+            organization_id=row.organization_id,
+            rules=Rules(locations=row.locations),
+            in_maintenance=row.status is MonitorStatus.MAINTENANCE
+            or coverage.covers(row.customer_id, row.id),
+            health=before[row.id],
+            rows=rows[row.id],
+            steps=by_monitor[row.id],
+        )
+        for row in connection.execute(_monitors(ids))
+    ]
+
+
+def _schedule_rows(ids: Sequence[int]) -> Any:
+    return (
+        select(
+            _ROW.monitor_id,
+            _ROW.location_id,
+            _ROW.next_check_at_ms,
+            _ROW.data_until_ms,
+            _ROW.last_status,
+            _ROW.health,
+            _ROW.streak_since,
+            _ROW.streak_result_id,
+            _ROW.warning_alarms,
+        )
+        .where(_ROW.monitor_id.in_(ids))
+        .order_by(_ROW.monitor_id, _ROW.location_id)
+    )
+
+
+def _monitors(ids: Sequence[int]) -> Any:
+    locations = func.coalesce(
+        Customer.alert_location_threshold_count, Organization.alert_location_threshold_count
+    )
+    return (
+        select(
+            Monitor.id,
+            Monitor.organization_id,
+            Monitor.customer_id,
+            Monitor.status,
+            locations.label("locations"),
+        )
+        .join(Customer, Customer.id == Monitor.customer_id)
+        .join(Organization, Organization.id == Monitor.organization_id)
+        .where(Monitor.id.in_(ids))
+        .order_by(Monitor.id)
+    )
+
+
+def _conclude(situation: Situation, now: datetime) -> None:
+    known = situation.known(now)
+    health = conclude([row.health for row in known], situation.rules)
+    if health is not situation.health:
+        db.session.connection().execute(
+            update(_HEALTH)
+            .where(_HEALTH.c.monitor_id == situation.monitor_id)
+            .values(health=health, since=_since(situation, health, now))
+        )
+    is_open = incident_lifecycle.open_subjects(situation.monitor_id)
+    if health is Health.DOWN:
+        failing = [row for row in known if row.health is Health.DOWN and row.last_status is CheckStatus.ERROR]
+        # After maintenance, what is down may be about to recover: then it is no news.
+        if DOWNTIME not in is_open and failing and not situation.in_maintenance:
+            _open(situation, DOWNTIME, _failure(situation, failing), now)
+    elif known and DOWNTIME in is_open:
+        # With nobody who knows, silence ends nothing.
+        incident_lifecycle.resolve(is_open[DOWNTIME], ended_at=_recovered_at(situation, now), now=now)
+    _conclude_warnings(situation, known, is_open, now)
+
+
+def _conclude_warnings(
+    situation: Situation, known: Sequence[Any], is_open: Mapping[str, Any], now: datetime
+) -> None:
+    enough = quorum(len(known), situation.rules)
+    codes = {code for row in situation.rows for code in row.warning_alarms or ()} | (
+        set(is_open) - {DOWNTIME}
+    )
+    for code in sorted(codes):
+        raised = [row for row in known if is_raised(row.warning_alarms, code)]
+        if len(raised) >= enough:
+            if code not in is_open and not situation.in_maintenance:
+                _open(situation, code, _warning(situation, raised, code), now)
+        elif known and code in is_open:
+            ended = [step.over[code] for step in situation.steps if code in step.over]
+            incident_lifecycle.resolve(is_open[code], ended_at=min(ended, default=now), now=now)
+
+
+def _open(situation: Situation, subject: str, evidence: Evidence, now: datetime) -> None:
+    incident_lifecycle.open_incident(
+        monitor_id=situation.monitor_id,
+        organization_id=situation.organization_id,
+        subject=subject,
+        evidence=evidence,
+        now=now,
+    )
+
+
+def _failure(situation: Situation, failing: Sequence[Any]) -> Evidence:
+    """The first failing result; when maintenance is just over, the first after it."""
+    for step in situation.steps:
+        if step.was_in_maintenance and step.after.is_down and step.after.is_failing:
+            return Evidence(step.claim.location_id, step.checked_at, step.claim.token)
+    first = min(failing, key=lambda row: row.streak_since)
+    return Evidence(first.location_id, first.streak_since, first.streak_result_id)
+
+
+def _warning(situation: Situation, raised: Sequence[Any], code: str) -> Evidence:
+    for step in situation.steps:
+        if code in step.alarms and step.was_in_maintenance:
+            return Evidence(step.claim.location_id, step.checked_at, step.claim.token)
+    first = min(raised, key=lambda row: str(row.warning_alarms[code]["since"]))
+    alarm = first.warning_alarms[code]
+    return Evidence.of_texts(first.location_id, alarm["since"], alarm["resultId"])
+
+
+def _since(situation: Situation, health: Health, now: datetime) -> datetime:
+    """When a change of health began: with the streak that confirmed it."""
+    confirmed = [
+        step.after.since or step.checked_at
+        for step in situation.steps
+        if step.after.health is not step.before.health
+    ]
+    return min(confirmed, default=now) if health is Health.DOWN else max(confirmed, default=now)
+
+
+def _recovered_at(situation: Situation, now: datetime) -> datetime:
+    """The first good result of those that confirmed it, at the location that tipped the scales."""
+    recovered = [
+        step.after.since or step.checked_at
+        for step in situation.steps
+        if step.before.is_down and not step.after.is_down
+    ]
+    return max(recovered, default=now)

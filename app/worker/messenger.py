@@ -1,0 +1,124 @@
+"""Sends what waits in the outbox: many at once, and no target that hangs holds up the others."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from threading import Condition
+
+from flask import Flask
+
+from app.clock import utcnow
+from app.config import Settings
+from app.domain.notification import Delivery, Destination, Notice
+from app.extensions import DATABASE_AWAY, db
+from app.services import delivery
+from app.services.delivery import ClaimedAlert
+from app.worker.outage import Outage
+
+logger = logging.getLogger(__name__)
+
+THREADS = 16
+PER_TARGET = 2
+"""Attempts in flight at once to one channel or address."""
+SETTLE_ATTEMPTS = 5
+SETTLE_PAUSE_SECONDS = 1.0
+
+SendFunction = Callable[[Notice, Destination], Delivery]
+
+
+class Messenger:
+    """`submit` hands a claimed attempt to one of THREADS threads, which calls `send` with it.
+
+    What the database cannot be told of is claimed anew when the lease ends: at least once.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        *,
+        submit: Callable[[Callable[[ClaimedAlert], None], ClaimedAlert], None],
+        send: SendFunction,
+        holding: Callable[[], frozenset[int]] = frozenset,
+    ) -> None:
+        self._app = app
+        self._settings: Settings = app.config["SETTINGS"]
+        self._submit = submit
+        self._send = send
+        self._holding = holding
+        self._outage = Outage("deliver")
+        self._in_flight: dict[int, ClaimedAlert] = {}
+        self._changed = Condition()
+        self._is_stopping = False
+
+    def tick(self) -> None:
+        """Claim what is due and hand it on. Called every second, never twice at once."""
+        try:
+            claims = self._claim()
+        except Exception as error:  # noqa: BLE001 - the next tick tries again
+            self._outage.begin(error)
+            return
+        self._outage.end()
+        for claim in claims:
+            with self._changed:
+                self._in_flight[claim.id] = claim
+            self._submit(self._deliver, claim)
+
+    def stop(self, seconds: float) -> bool:
+        """Claim no more, and wait for what is being sent. False when that takes longer."""
+        with self._changed:
+            self._is_stopping = True
+            return self._changed.wait_for(lambda: not self._in_flight, timeout=seconds)
+
+    def _claim(self) -> list[ClaimedAlert]:
+        with self._changed:
+            free = THREADS - len(self._in_flight)
+            busy = Counter(claim.target for claim in self._in_flight.values())
+        if self._is_stopping or free <= 0:
+            return []
+        with self._app.app_context():
+            now = utcnow()
+            if not delivery.is_any_due(now):
+                return []
+            claims = delivery.claim(
+                now,
+                self._app.config["CONFIG_STORE"].vault,
+                limit=free,
+                public_url=self._settings.public_url,
+                holding=self._holding(),
+                busy=busy,
+                per_target=PER_TARGET,
+            )
+            db.session.commit()
+            return claims
+
+    def _deliver(self, claim: ClaimedAlert) -> None:
+        try:
+            self._settle(claim, self._send(claim.notice, claim.destination))
+        except Exception:  # the lease ends, and somebody tries again
+            logger.exception("alert_not_settled alert=%s", claim.id)
+        finally:
+            with self._changed:
+                self._in_flight.pop(claim.id, None)
+                self._changed.notify_all()
+
+    def _settle(self, claim: ClaimedAlert, outcome: Delivery) -> None:
+        logger.info(
+            "alert_sent alert=%s channel=%s event=%s attempt=%d ok=%s ms=%d",
+            claim.id,
+            claim.destination.type,
+            claim.notice.event,
+            claim.notice.attempt,
+            outcome.is_sent,
+            outcome.duration_ms,
+        )
+        for _ in range(SETTLE_ATTEMPTS):
+            try:
+                with self._app.app_context():
+                    delivery.settle(claim, outcome, utcnow())
+                    db.session.commit()
+            except DATABASE_AWAY as error:
+                self._outage.begin(error)
+            else:
+                return
+            with self._changed:
+                self._changed.wait(SETTLE_PAUSE_SECONDS)
