@@ -168,7 +168,7 @@ class Reference(fields.Raw):
     """A numeric id (also as a string of digits) or a public UUID: an int or a UUID."""
 
     fault = "must be a numeric id or a public UUID"
-    default_error_messages = _MESSAGES
+    default_error_messages = {**_MESSAGES}
 
     def __init__(self, **kwargs: Any) -> None:
         shape = {"minimum": 0, "maximum": MAX_ID, "pattern": REFERENCE_PATTERN}

@@ -10,6 +10,8 @@ from app.domain.enums import AlertEvent, AlertStatus
 from app.models.base import Base, BigId, UtcDateTime, enum_type
 
 IS_UNSETTLED = text("status IN ('pending', 'sending')")
+IS_TOLD = text("status IN ('sent', 'failed')")
+"""Attempts that were made. In these very words, or no database would use the index for them."""
 
 
 class Alert(Base):
@@ -25,6 +27,9 @@ class Alert(Base):
         Index(None, "monitor_id", "id"),
         Index(None, "channel_id"),
         Index(None, "due_at", postgresql_where=IS_UNSETTLED, sqlite_where=IS_UNSETTLED),
+        Index(
+            "ix_alerts_told", "monitor_id", "sent_at", "id", postgresql_where=IS_TOLD, sqlite_where=IS_TOLD
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

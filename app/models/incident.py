@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.domain.enums import IncidentEventKind
+from app.clock import to_ms
+from app.domain.enums import IncidentEventKind, IncidentStatus
 from app.models.base import IDS_USED_ONCE, Base, BigId, Identified, Json, UtcDateTime, enum_type
 from app.models.monitor import Monitor
 
@@ -23,8 +24,15 @@ class Incident(Identified, Base):
             "uq_incidents_open", "monitor_id", "subject", unique=True, postgresql_where=IS_OPEN,
             sqlite_where=IS_OPEN,
         ),
-        Index(None, "monitor_id", "id"),
-        Index(None, "organization_id", "id"),
+        # With all that lists are filtered by, so that they are counted without reading rows: each of those
+        # has a whole transcript in it.
+        Index(None, "monitor_id", "id", "type", "ended_at"),
+        Index(None, "organization_id", "id", "ended_at"),
+        Index(None, "organization_id", "type", "id", "ended_at"),
+        Index(
+            "ix_incidents_open", "organization_id", "id", "type", postgresql_where=IS_OPEN,
+            sqlite_where=IS_OPEN,
+        ),
         Index(None, "next_reminder_at", postgresql_where=IS_OPEN, sqlite_where=IS_OPEN),
         IDS_USED_ONCE,
     )  # fmt: skip
@@ -54,6 +62,23 @@ class Incident(Identified, Base):
     next_reminder_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     monitor: Mapped[Monitor] = relationship()
+
+    @property
+    def status(self) -> IncidentStatus:
+        return IncidentStatus.OPEN if self.ended_at is None else IncidentStatus.RESOLVED
+
+    @property
+    def name(self) -> str:
+        """What it is about, for people who read the audit trail."""
+        return self.monitor.name
+
+    @property
+    def customer_id(self) -> int:
+        return self.monitor.customer_id
+
+    def duration_ms(self, now: datetime) -> int:
+        """Whole milliseconds; of an open one, so far."""
+        return max(to_ms(self.ended_at or now) - to_ms(self.started_at), 0)
 
 
 class IncidentEvent(Base):

@@ -23,6 +23,7 @@ class Action(StrEnum):
     WRITE_MONITOR = "create, delete or trigger a monitor"
     UPDATE_MONITOR = "update a monitor"
     TEST_MONITOR = "test a monitor"
+    WRITE_INCIDENT = "acknowledge or comment on an incident"
     WRITE_CUSTOMER = "create, edit or delete a customer"
     USE_SESSION = "use a session"
     MANAGE_CUSTOMER_TOKENS = "manage the tokens of customers"
@@ -38,6 +39,7 @@ ALLOWED = {
     Action.WRITE_MONITOR: _WRITERS,
     Action.UPDATE_MONITOR: _WRITERS | {Role.READONLY},
     Action.TEST_MONITOR: _WRITERS,
+    Action.WRITE_INCIDENT: _WRITERS,
     Action.WRITE_CUSTOMER: _WRITERS,
     Action.USE_SESSION: frozenset(Role),
     Action.MANAGE_CUSTOMER_TOKENS: _WRITERS,

@@ -150,8 +150,19 @@ def _add_incidents() -> None:
         postgresql_where=IS_OPEN,
         sqlite_where=IS_OPEN,
     )
-    op.create_index("ix_incidents_monitor_id_id", "incidents", ["monitor_id", "id"])
-    op.create_index("ix_incidents_organization_id_id", "incidents", ["organization_id", "id"])
+    for columns in (
+        ["monitor_id", "id", "type", "ended_at"],
+        ["organization_id", "id", "ended_at"],
+        ["organization_id", "type", "id", "ended_at"],
+    ):
+        op.create_index("_".join(["ix_incidents", *columns]), "incidents", columns)
+    op.create_index(
+        "ix_incidents_open",
+        "incidents",
+        ["organization_id", "id", "type"],
+        postgresql_where=IS_OPEN,
+        sqlite_where=IS_OPEN,
+    )
     op.create_index(
         "ix_incidents_next_reminder_at",
         "incidents",

@@ -11,6 +11,7 @@ depends_on = None
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 INSTANT = sa.DateTime(timezone=True)
 IS_UNSETTLED = sa.text("status IN ('pending', 'sending')")
+IS_TOLD = sa.text("status IN ('sent', 'failed')")
 
 
 def upgrade() -> None:
@@ -121,6 +122,13 @@ def _add_alerts() -> None:
     op.create_index("ix_alerts_channel_id", "alerts", ["channel_id"])
     op.create_index(
         "ix_alerts_due_at", "alerts", ["due_at"], postgresql_where=IS_UNSETTLED, sqlite_where=IS_UNSETTLED
+    )
+    op.create_index(
+        "ix_alerts_told",
+        "alerts",
+        ["monitor_id", "sent_at", "id"],
+        postgresql_where=IS_TOLD,
+        sqlite_where=IS_TOLD,
     )
 
 

@@ -1,0 +1,253 @@
+"""Incidents as people see them: listed, looked at, acknowledged, commented on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.orm import defer, joinedload
+
+from app.domain.enums import AlertEvent, AlertStatus, AuditAction, IncidentEventKind, IncidentStatus
+from app.errors import INVALID_QUERY, ConflictError, InvalidError, NotFoundError
+from app.extensions import db
+from app.models import Alert, Customer, Incident, IncidentEvent, Monitor
+from app.models.alert import IS_TOLD
+from app.services import access, audit, monitors
+from app.services.access import Actor
+from app.services.identifiers import parse_reference, parse_uuid
+from app.services.locking import locked
+
+NOT_FOUND = "Incident not found"
+INVALID_INCIDENT = "Invalid Incident identifier"
+RESOLVED = "Incident is resolved"
+NEWEST = 100
+"""How much the history of one monitor shows."""
+MAX_TIMELINE = 1000
+FEW = 50_000
+"""So many incidents are gathered and sorted in no time."""
+
+_WITHOUT_EVIDENCE = defer(Incident.evidence, raiseload=True)
+_WHOSE = joinedload(Incident.monitor, innerjoin=True).joinedload(Monitor.customer, innerjoin=True)
+_NAMES = (
+    _WITHOUT_EVIDENCE,
+    _WHOSE.load_only(Customer.name),
+    joinedload(Incident.monitor, innerjoin=True).load_only(
+        Monitor.public_id, Monitor.name, Monitor.hostname, Monitor.customer_id
+    ),
+)
+"""What a list needs of them: a transcript, or an encrypted config, for each row would be most of its work."""
+
+Row = TypeVar("Row", Incident, Alert)
+
+
+@dataclass(frozen=True)
+class Newest(Generic[Row]):
+    """The beginning of a list, newest first, and how many rows it has in all."""
+
+    rows: list[Row]
+    total: int
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """Something that happened to an incident: an event of its own, or an attempt to tell somebody."""
+
+    at: datetime
+    kind: IncidentEventKind | AlertEvent
+    actor_name: str | None = None
+    text: str | None = None
+    alert: Alert | None = None
+
+
+def list_recent(
+    actor: Actor,
+    *,
+    limit: int,
+    before: str | None = None,
+    organization_id: int | None = None,
+    **filters: Any,
+) -> Newest[Incident]:
+    """At most `limit` incidents of an organization, those older than the incident `before` if it is given.
+
+    Filters: `status`, `code`, and `customer_id` and `monitor_id` as numbers or UUIDs. `total` counts all that
+    they let through. Raises InvalidError for a `before` that is no incident the actor may see.
+    """
+    organization = access.organization_in_question(actor, organization_id)
+    position = None if before is None else _position(actor, organization, before)
+    matching = _matching(actor, organization, **filters)
+    total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
+    # A database may go through all there are, newest first, in the hope to meet enough that match: for many
+    # that is best, for few it is worst, and it cannot tell the one from the other.
+    found = matching.cte().prefix_with("MATERIALIZED") if total <= FEW else matching.subquery()
+    page = select(found.c.id).order_by(found.c.id.desc()).limit(limit)
+    if position is not None:
+        page = page.where(found.c.id < position)
+    rows = select(Incident).where(Incident.id.in_(page)).options(*_NAMES).order_by(Incident.id.desc())
+    return Newest(list(db.session.scalars(rows)), total)
+
+
+def _matching(
+    actor: Actor,
+    organization: int,
+    *,
+    status: IncidentStatus | None = None,
+    code: str | None = None,
+    customer_id: int | UUID | None = None,
+    monitor_id: int | UUID | None = None,
+) -> Select[int]:
+    """The ids of the incidents that pass the filters."""
+    conditions: list[ColumnElement[bool]] = []
+    if status is not None:
+        is_open = Incident.ended_at.is_(None)
+        conditions.append(is_open if status is IncidentStatus.OPEN else Incident.ended_at.is_not(None))
+    if code is not None:
+        conditions.append(Incident.type == code)
+    ids = select(Incident.id).where(*conditions)
+    if customer_id is None and monitor_id is None and actor.customer_ids is None:
+        return ids.where(Incident.organization_id == organization)
+    # Theirs is the index that finds them; the organization's would be no help.
+    asked_about = _monitors(actor, organization, customer_id, monitor_id)
+    return ids.where(Incident.monitor_id.in_(asked_about))
+
+
+def _monitors(
+    actor: Actor, organization: int, customer_id: int | UUID | None, monitor_id: int | UUID | None
+) -> Select[int]:
+    """The ids of the monitors that are asked about, as far as the actor may see them."""
+    of = [Monitor.organization_id == organization, access.visible_monitors(actor)]
+    if customer_id is not None:
+        column = Customer.id if isinstance(customer_id, int) else Customer.public_id
+        of.append(Monitor.customer_id == select(Customer.id).where(column == customer_id).scalar_subquery())
+    if monitor_id is not None:
+        of.append((Monitor.id if isinstance(monitor_id, int) else Monitor.public_id) == monitor_id)
+    return select(Monitor.id).where(*of)
+
+
+def _position(actor: Actor, organization: int, identifier: str) -> int:
+    found = db.session.scalar(
+        select(Incident.id)
+        .join(Incident.monitor)
+        .where(
+            Incident.public_id == parse_uuid(identifier),
+            Incident.organization_id == organization,
+            access.visible_monitors(actor),
+        )
+    )
+    if found is None:
+        raise InvalidError(INVALID_QUERY, faults={"before": ["is not the id of an incident"]})
+    return found
+
+
+def get(actor: Actor, identifier: str) -> Incident:
+    """The incident that a path names, by its public id or its number.
+
+    Raises InvalidError for what is neither, NotFoundError, ForbiddenError.
+    """
+    reference = parse_reference(identifier)
+    if reference is None:
+        raise InvalidError(INVALID_INCIDENT)
+    column = Incident.public_id if isinstance(reference, UUID) else Incident.id
+    incident = db.session.scalar(select(Incident).where(column == reference).options(_WHOSE))
+    if incident is None:
+        raise NotFoundError(NOT_FOUND)
+    return _visible(actor, incident)
+
+
+def _visible(actor: Actor, incident: Incident) -> Incident:
+    access.require_visible(
+        actor,
+        organization_id=incident.organization_id,
+        customer_id=incident.customer_id,
+        title=NOT_FOUND,
+    )
+    return incident
+
+
+def _held(actor: Actor, identifier: str) -> Incident:
+    """The same, locked: what resolves it comes before or after. Its monitor may have been moved meanwhile."""
+    incident = locked(get(actor, identifier), NOT_FOUND)
+    db.session.refresh(incident.monitor)
+    return _visible(actor, incident)
+
+
+def timeline(incident: Incident) -> list[TimelineEntry]:
+    """What happened to it, oldest first; of a very long story the last MAX_TIMELINE entries."""
+    events = select(IncidentEvent).where(IncidentEvent.incident_id == incident.id)
+    newest_events = events.order_by(IncidentEvent.id.desc()).limit(MAX_TIMELINE)
+    alerts = select(Alert).where(Alert.incident_id == incident.id, IS_TOLD)
+    newest_alerts = alerts.order_by(Alert.id.desc()).limit(MAX_TIMELINE)
+    entries = [
+        *(
+            TimelineEntry(row.sent_at or row.due_at, row.event, alert=row)
+            for row in db.session.scalars(newest_alerts)
+        ),
+        *(
+            TimelineEntry(row.created_at, row.kind, row.actor_name, row.text)
+            for row in db.session.scalars(newest_events)
+        ),
+    ]
+    # The sort keeps the order of what happened at once: turned round, an event comes before its alerts.
+    newest_first = sorted(entries, key=lambda entry: entry.at, reverse=True)
+    return newest_first[:MAX_TIMELINE][::-1]
+
+
+def acknowledge(actor: Actor, identifier: str, *, now: datetime) -> Incident:
+    """Note that somebody cares, so that nobody else is called for it. The first one stays.
+
+    Raises ConflictError for an incident that is over.
+    """
+    incident = _held(actor, identifier)
+    if incident.status is IncidentStatus.RESOLVED:
+        raise ConflictError(RESOLVED, "It is over, so there is nothing left to take care of.")
+    if incident.acknowledged_at is not None:
+        return incident
+    changes = audit.changes_of({"acknowledged_at": None}, {"acknowledged_at": now})
+    incident.acknowledged_at, incident.acknowledged_by = now, actor.name
+    incident.next_reminder_at = None
+    _cancel_alerts(incident)
+    _note(incident, IncidentEventKind.ACKNOWLEDGED, actor, now)
+    audit.record(actor, AuditAction.INCIDENT_ACKNOWLEDGE, incident, now=now, changes=changes)
+    return incident
+
+
+def comment(actor: Actor, identifier: str, *, text: str, now: datetime) -> Incident:
+    """Add to the timeline what somebody has to say, also when all is over."""
+    incident = _held(actor, identifier)
+    _note(incident, IncidentEventKind.COMMENTED, actor, now, text)
+    changes = audit.changes_of({"text": None}, {"text": text})
+    audit.record(actor, AuditAction.INCIDENT_COMMENT, incident, now=now, changes=changes)
+    return incident
+
+
+def _cancel_alerts(incident: Incident) -> None:
+    """What nobody has begun to send. A recovery is told all the same."""
+    waiting = (Alert.incident_id == incident.id, Alert.status == AlertStatus.PENDING)
+    of_failure = Alert.event.in_([AlertEvent.ALERT, AlertEvent.REMINDER])
+    db.session.execute(update(Alert).where(*waiting, of_failure).values(status=AlertStatus.CANCELLED))
+
+
+def _note(
+    incident: Incident, kind: IncidentEventKind, actor: Actor, now: datetime, text: str | None = None
+) -> None:
+    db.session.add(
+        IncidentEvent(incident_id=incident.id, created_at=now, kind=kind, actor_name=actor.name, text=text)
+    )
+
+
+def history(actor: Actor, identifier: str) -> Newest[Incident]:
+    """The newest incidents of the monitor that a path names. Raises what `monitors.get` raises."""
+    of_monitor = Incident.monitor_id == monitors.get(actor, identifier).id
+    rows = select(Incident).where(of_monitor).options(_WITHOUT_EVIDENCE).order_by(Incident.id.desc())
+    return _newest(rows, select(func.count()).select_from(Incident).where(of_monitor))
+
+
+def alert_history(actor: Actor, identifier: str) -> Newest[Alert]:
+    """The newest attempts to tell somebody of the monitor's incidents, well or not. Raises the same."""
+    told = (Alert.monitor_id == monitors.get(actor, identifier).id, IS_TOLD)
+    rows = select(Alert).where(*told).order_by(Alert.sent_at.desc(), Alert.id.desc())
+    return _newest(rows, select(func.count()).select_from(Alert).where(*told))
+
+
+def _newest(rows: Select[Row], count: Select[int]) -> Newest[Row]:
+    return Newest(list(db.session.scalars(rows.limit(NEWEST))), db.session.scalar(count) or 0)
