@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from app.domain.enums import ErrorCode, Security
 from app.domain.oauth import HTTPS_PORT, OAuthSettings, TokenUrl, TokenUrlError, split_token_url
 from app.domain.target import CheckTarget, TlsPolicy
 from app.net.failure import CheckError
+from app.net.http import Exchange
 
 MAX_BODY = 64 * 1024
 MAX_TOKEN = 16 * 1024
@@ -54,13 +55,6 @@ class Grant:
 
 class InvalidGrantError(CheckError):
     """The endpoint does not take the refresh token (any longer)."""
-
-
-class _Exchange(HTTPConnection):
-    """HTTP on a connection that is already there; a lost one is not made again behind our back."""
-
-    default_port = HTTPS_PORT
-    auto_open = 0
 
 
 def request_token(settings: OAuthSettings, refresh_token: str | None, attempt: Attempt) -> Grant:
@@ -115,11 +109,7 @@ def _post(url: TokenUrl, form: bytes, ca: str | None, attempt: Attempt) -> Answe
     endpoint = CheckTarget(url.hostname, port=url.port, security=Security.TLS, tls=TlsPolicy(ca=ca))
     visit = Attempt(endpoint, attempt.guard, attempt.limits)
     try:
-        connection = connect(visit)
-        # For HTTP the end of the connection may be the end of the answer.
-        connection.may_end = True
-        exchange = _Exchange(url.hostname, url.port)
-        exchange.sock = connection
+        exchange = Exchange(connect(visit), url.hostname, url.port)
         exchange.request("POST", url.path, form, HEADERS)
         with exchange.getresponse() as response:
             return response.status, response.read(MAX_BODY + 1)
