@@ -18,6 +18,10 @@ class Period(StrEnum):
     HOUR = "hour"
     DAY = "day"
 
+    @property
+    def length(self) -> timedelta:
+        return timedelta(hours=1 if self is Period.HOUR else 24)
+
     def start_of(self, instant: datetime) -> datetime:
         """When the period began that holds this instant (aware UTC)."""
         hour = instant.replace(minute=0, second=0, microsecond=0)
@@ -26,14 +30,17 @@ class Period(StrEnum):
     def first_from(self, instant: datetime) -> datetime:
         """When the first period begins that does so at this instant or later."""
         start = self.start_of(instant)
-        return start if start == instant else start + timedelta(hours=1 if self is Period.HOUR else 24)
+        return start if start == instant else start + self.length
 
 
-def pieces(from_: datetime, until: datetime) -> Iterator[tuple[Period, datetime, datetime]]:
+Piece = tuple[Period, datetime, datetime]
+"""Roll-ups of that kind which begin at the first instant or later, and before the other."""
+
+
+def pieces(from_: datetime, until: datetime) -> Iterator[Piece]:
     """Which roll-ups sum up a range: the days that are whole, and the hours that begin in what is left.
 
     So every hour counts in the range in which it begins, and ranges that follow one another add up.
-    Yields the kind of roll-up, from when on, and before when they begin.
     """
     begin, end = Period.HOUR.first_from(from_), Period.HOUR.first_from(until)
     first_day, after_days = Period.DAY.first_from(begin), Period.DAY.start_of(end)
