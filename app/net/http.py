@@ -1,4 +1,4 @@
-"""One HTTP request to a server that is not ours, over the guarded connection: no redirect, proxy or cookie."""
+"""One HTTP request to a server that is not ours, on the guarded connection: no redirect, proxy or cookie."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
