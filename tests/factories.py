@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from flask import current_app
 
 from app.clock import utcnow
+from app.domain.channel_types import CHANNEL_TYPES
 from app.domain.enums import CheckStatus, Health, MonitorStatus, Protocol, Role
 from app.extensions import db
 from app.models import (
@@ -19,12 +20,13 @@ from app.models import (
     Location,
     Monitor,
     MonitorHealth,
+    NotificationChannel,
     Organization,
     Session,
     User,
     UserCustomer,
 )
-from app.services import schedules
+from app.services import channel_config, schedules
 from app.services.api_tokens import PREFIX
 from app.services.auth import SESSION_LIFE
 
@@ -134,6 +136,32 @@ class Factory:
         db.session.add(monitor)
         schedules.sync(monitor, now)
         return self._commit(monitor)
+
+    def channel(
+        self,
+        owner: Organization | Customer | Monitor | None = None,
+        type: str = "email",  # noqa: A002 - the field's name
+        config: dict[str, Any] | None = None,
+        secrets: dict[str, Any] | None = None,
+        **columns: Any,
+    ) -> NotificationChannel:
+        """A channel of the organization, customer or monitor; e-mail to ops@example.com by default."""
+        owner = owner or self.organization()
+        public_id = uuid4()
+        is_organization, is_monitor = isinstance(owner, Organization), isinstance(owner, Monitor)
+        vault = current_app.config["CONFIG_STORE"].vault
+        defaults = {
+            "public_id": public_id,
+            "name": f"Channel {next(_number)}",
+            "organization_id": owner.id if is_organization else owner.organization_id,
+            "customer_id": None if is_organization else owner.customer_id if is_monitor else owner.id,
+            "monitor_id": owner.id if is_monitor else None,
+            "type": type,
+            "category": CHANNEL_TYPES[type].category,
+            "config": {**(config or {"email": "ops@example.com"}), **dict.fromkeys(secrets or {})},
+            "secrets_encrypted": channel_config.seal(vault, public_id, secrets or {}),
+        }
+        return self._add(NotificationChannel, **(defaults | columns))
 
     def result(
         self,

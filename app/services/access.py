@@ -11,7 +11,17 @@ from sqlalchemy import ColumnElement, and_, not_, or_, select, true
 from app.domain.enums import ActorKind, Role
 from app.errors import ForbiddenError, NotFoundError, UnauthorizedError
 from app.extensions import db
-from app.models import ApiToken, AuditEntry, Customer, Monitor, Organization, Session, User, UserCustomer
+from app.models import (
+    ApiToken,
+    AuditEntry,
+    Customer,
+    Monitor,
+    NotificationChannel,
+    Organization,
+    Session,
+    User,
+    UserCustomer,
+)
 
 GLOBAL_ROLES = frozenset({Role.GLOBAL_ADMIN, Role.GLOBAL_SUPPORTER})
 _WRITERS = frozenset({Role.ADMIN, Role.EDITOR, Role.GLOBAL_ADMIN})
@@ -32,6 +42,8 @@ class Action(StrEnum):
     UPDATE_ORGANIZATION = "change the organization"
     MANAGE_ORGANIZATIONS = "list or create organizations"
     READ_AUDIT_LOG = "read the audit log"
+    MANAGE_CHANNELS = "manage notification channels"
+    TEST_CHANNEL = "test a notification channel"
 
 
 ALLOWED = {
@@ -48,6 +60,8 @@ ALLOWED = {
     Action.UPDATE_ORGANIZATION: _ADMINS,
     Action.MANAGE_ORGANIZATIONS: frozenset({Role.GLOBAL_ADMIN}),
     Action.READ_AUDIT_LOG: _ADMINS,
+    Action.MANAGE_CHANNELS: _ADMINS,
+    Action.TEST_CHANNEL: _WRITERS,
 }
 SESSION_ONLY = frozenset(
     {Action.USE_SESSION, Action.MANAGE_CUSTOMER_TOKENS, Action.MANAGE_ORGANIZATION_TOKENS}
@@ -179,6 +193,11 @@ def visible_audit_entries(actor: Actor) -> ColumnElement[bool]:
 def visible_tokens(actor: Actor) -> ColumnElement[bool]:
     """Organization-wide tokens reach further than whoever is restricted to some customers."""
     return true() if actor.customer_ids is None else ApiToken.customer_id.in_(actor.customer_ids)
+
+
+def visible_channels(actor: Actor) -> ColumnElement[bool]:
+    """Channels of the organization reach further than whoever is restricted to some customers."""
+    return true() if actor.customer_ids is None else NotificationChannel.customer_id.in_(actor.customer_ids)
 
 
 def visible_users(actor: Actor) -> ColumnElement[bool]:

@@ -11,12 +11,21 @@ from app.domain.json_value import canonical, is_same
 from app.domain.names import camel_case
 from app.domain.secrets import harmless, mask
 from app.extensions import db
-from app.models import ApiToken, AuditEntry, Customer, Incident, Monitor, Organization, User
+from app.models import (
+    ApiToken,
+    AuditEntry,
+    Customer,
+    Incident,
+    Monitor,
+    NotificationChannel,
+    Organization,
+    User,
+)
 from app.services import access
 from app.services.access import Actor
 from app.services.pages import Page, fetch_page
 
-Target = Organization | Customer | Monitor | Incident | User | ApiToken
+Target = Organization | Customer | Monitor | Incident | User | ApiToken | NotificationChannel
 Changes = dict[str, dict[str, Any]]
 
 MAX_VALUE = 1000

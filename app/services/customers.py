@@ -12,7 +12,7 @@ from app.domain.json_value import is_same
 from app.errors import INVALID_CUSTOMER, ConflictError, InvalidError, NotFoundError
 from app.extensions import db
 from app.models import ApiToken, Customer, Monitor, User, UserCustomer
-from app.services import access, audit, schedules
+from app.services import access, audit, channels, schedules
 from app.services.access import Actor
 from app.services.identifiers import parse_reference
 from app.services.locking import locked
@@ -96,7 +96,8 @@ def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
 
 
 def _tell_what_goes_with_it(actor: Actor, customer: Customer, now: datetime) -> None:
-    """Its tokens end, and whoever was restricted to it has one customer less."""
+    """Its channels and tokens end, and whoever was restricted to it has one customer less."""
+    channels.tell_removal(actor, customer, now)
     for token in db.session.scalars(select(ApiToken).where(ApiToken.customer_id == customer.id)):
         audit.record(actor, AuditAction.TOKEN_DELETE, token, now=now)
     is_restricted_to_it = User.customers.any(UserCustomer.customer_id == customer.id)
