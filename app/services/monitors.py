@@ -15,7 +15,7 @@ from app.domain.target import CheckTarget, target_from_config
 from app.errors import InvalidError, NotFoundError, TooManyError, UnavailableError
 from app.extensions import db
 from app.models import Customer, Monitor
-from app.services import access, audit, customers, locations, monitor_rows, schedules
+from app.services import access, audit, channels, customers, locations, monitor_rows, schedules
 from app.services.access import Actor
 from app.services.identifiers import parse_uuid
 from app.services.locking import locked
@@ -61,6 +61,16 @@ def get(actor: Actor, identifier: str) -> Monitor:
     """
     public_id = _public_id(identifier)
     return _visible(actor, db.session.scalar(select(Monitor).where(Monitor.public_id == public_id)))
+
+
+def find(actor: Actor, reference: UUID | int, organization_id: int) -> Monitor:
+    """The monitor of that organization with that public or numeric id, as bodies and queries name it.
+
+    Raises NotFoundError, ForbiddenError.
+    """
+    column = Monitor.public_id if isinstance(reference, UUID) else Monitor.id
+    wanted = (column == reference, Monitor.organization_id == organization_id)
+    return _visible(actor, db.session.scalar(select(Monitor).where(*wanted)))
 
 
 def shown(actor: Actor, identifier: str) -> Any:
@@ -216,6 +226,8 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
         db.session.expire(monitor, ["customer"])
         changes = _changes(before, values, stored, wanted)
         audit.record(actor, AuditAction.MONITOR_UPDATE, monitor, now=now, changes=changes)
+    if "customer_id" in changed:
+        channels.follow_monitor(actor, monitor, now)
     if changed & RECHECKED:
         config = (stored if wanted is None else wanted) or {}
         monitor.server, monitor.mailbox_key = store.mailbox(monitor.hostname, monitor.port, config)
@@ -253,8 +265,9 @@ def _place(monitor: Monitor) -> dict[str, Any]:
 
 
 def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
-    """Remove a monitor; its schedules and results go with it."""
+    """Remove a monitor; its schedules, results and channels go with it."""
     monitor = _held(actor, identifier, for_removal=True)
+    channels.tell_removal(actor, monitor, now)
     db.session.delete(monitor)
     audit.record(actor, AuditAction.MONITOR_DELETE, monitor, now=now)
 
