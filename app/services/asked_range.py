@@ -76,7 +76,7 @@ def resolve(
     end: Moment | None = None,
     granularity: Granularity | None = None,
 ) -> AskedRange:
-    """Start and end win over the calendar period of that unit that has the reference, which by default is now.
+    """Start and end win over the calendar period of that unit that has the reference, by default now.
 
     A day as the start is meant from its beginning, one as the end to its end. Without a start the range
     begins with the unit that it ends in; without an end it ends with the reference.
