@@ -1,0 +1,1 @@
+"""From results to incidents and to what is told of them."""
