@@ -15,6 +15,7 @@ from app.models import (
     ApiToken,
     AuditEntry,
     Customer,
+    MaintenanceWindow,
     Monitor,
     NotificationChannel,
     Organization,
@@ -35,6 +36,7 @@ class Action(StrEnum):
     TEST_MONITOR = "test a monitor"
     WRITE_INCIDENT = "acknowledge or comment on an incident"
     WRITE_CUSTOMER = "create, edit or delete a customer"
+    WRITE_MAINTENANCE = "create, edit or delete a maintenance window"
     USE_SESSION = "use a session"
     MANAGE_CUSTOMER_TOKENS = "manage the tokens of customers"
     MANAGE_ORGANIZATION_TOKENS = "manage the tokens of the organization"
@@ -53,6 +55,7 @@ ALLOWED = {
     Action.TEST_MONITOR: _WRITERS,
     Action.WRITE_INCIDENT: _WRITERS,
     Action.WRITE_CUSTOMER: _WRITERS,
+    Action.WRITE_MAINTENANCE: _WRITERS | {Role.READONLY},
     Action.USE_SESSION: frozenset(Role),
     Action.MANAGE_CUSTOMER_TOKENS: _WRITERS,
     Action.MANAGE_ORGANIZATION_TOKENS: _ADMINS,
@@ -198,6 +201,10 @@ def visible_tokens(actor: Actor) -> ColumnElement[bool]:
 def visible_channels(actor: Actor) -> ColumnElement[bool]:
     """Channels of the organization reach further than whoever is restricted to some customers."""
     return true() if actor.customer_ids is None else NotificationChannel.customer_id.in_(actor.customer_ids)
+
+
+def visible_windows(actor: Actor) -> ColumnElement[bool]:
+    return true() if actor.customer_ids is None else MaintenanceWindow.customer_id.in_(actor.customer_ids)
 
 
 def visible_users(actor: Actor) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from app.models import (
     AuditEntry,
     Customer,
     Incident,
+    MaintenanceWindow,
     Monitor,
     NotificationChannel,
     Organization,
@@ -25,7 +26,9 @@ from app.services import access
 from app.services.access import Actor
 from app.services.pages import Page, fetch_page
 
-Target = Organization | Customer | Monitor | Incident | User | ApiToken | NotificationChannel
+Target = (
+    Organization | Customer | Monitor | MaintenanceWindow | Incident | User | ApiToken | NotificationChannel
+)
 Changes = dict[str, dict[str, Any]]
 
 MAX_VALUE = 1000

@@ -8,9 +8,28 @@ from sqlalchemy import false, text, update
 
 from app.errors import NotFoundError
 from app.extensions import db
-from app.models import ApiToken, Customer, Incident, Monitor, NotificationChannel, Organization, User
+from app.models import (
+    ApiToken,
+    Customer,
+    Incident,
+    MaintenanceWindow,
+    Monitor,
+    NotificationChannel,
+    Organization,
+    User,
+)
 
-Row = TypeVar("Row", ApiToken, Customer, Incident, Monitor, NotificationChannel, Organization, User)
+Row = TypeVar(
+    "Row",
+    ApiToken,
+    Customer,
+    Incident,
+    MaintenanceWindow,
+    Monitor,
+    NotificationChannel,
+    Organization,
+    User,
+)
 
 A_MOMENT_MS = 200
 

@@ -1,0 +1,88 @@
+"""What becomes of maintenance when a monitor is moved or removed, or a customer is removed."""
+
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+
+from app.domain.enums import AuditAction
+from app.extensions import db
+from app.models import Customer, MaintenancePeriod, MaintenanceTarget, MaintenanceWindow, Monitor
+from app.services import audit
+from app.services.access import Actor
+from app.services.maintenance_periods import catch_up, concerns, hold, settle
+
+
+def hold_for(thing: Monitor | Customer) -> None:
+    """Hold the windows that concern it. To be called before it is held itself, and for what follows.
+
+    Whoever writes for a window takes that first, so the other way round could be a deadlock.
+    """
+    if isinstance(thing, Monitor):
+        hold(concerns(thing.id, thing.customer_id))
+    else:
+        hold(MaintenanceWindow.customer_id == thing.id)
+
+
+def follow_monitor(actor: Actor, monitor: Monitor, former: int, now: datetime) -> None:
+    """After the move of a monitor from the customer with the number `former`: its past stays what it was.
+
+    A window for it alone moves with it, others lose it.
+    """
+    for window in hold(concerns(monitor.id, former)):
+        catch_up(window, now)
+        if window.covers_customer:
+            continue
+        if len(window.targets) > 1:
+            _take_out(actor, window, monitor, now)
+            continue
+        window.customer_id, window.updated_at = monitor.customer_id, now
+        changes = audit.changes_of({"customer_id": former}, {"customer_id": monitor.customer_id})
+        audit.record(actor, AuditAction.MAINTENANCE_UPDATE, window, now=now, changes=changes)
+    _keep_past(monitor, former, now)
+    monitor.customer_since = now
+
+
+def tell_removal(actor: Actor, thing: Monitor | Customer, now: datetime) -> None:
+    """Before the removal of a customer, with which its windows go, or of a monitor: those for it alone go."""
+    if isinstance(thing, Customer):
+        for window in hold(MaintenanceWindow.customer_id == thing.id):
+            audit.record(actor, AuditAction.MAINTENANCE_DELETE, window, now=now)
+        return
+    for window in hold(MaintenanceWindow.targets.any(MaintenanceTarget.monitor_id == thing.id)):
+        if len(window.targets) > 1:
+            _take_out(actor, window, thing, now)
+        else:
+            audit.record(actor, AuditAction.MAINTENANCE_DELETE, window, now=now)
+            db.session.delete(window)
+    db.session.flush()  # what the database itself removes with the monitor would be missed later
+
+
+def _take_out(actor: Actor, window: MaintenanceWindow, monitor: Monitor, now: datetime) -> None:
+    before = [target.monitor_id for target in window.targets]
+    window.targets = [target for target in window.targets if target.monitor_id != monitor.id]
+    window.updated_at = now
+    settle(window, now)
+    after = [target.monitor_id for target in window.targets]
+    changes = audit.changes_of({"targets": before}, {"targets": after})
+    audit.record(actor, AuditAction.MAINTENANCE_UPDATE, window, now=now, changes=changes)
+
+
+def _keep_past(monitor: Monitor, former: int, now: datetime) -> None:
+    """What held for all monitors of the former customer is from now on written down as the monitor's own."""
+    period, since = MaintenancePeriod, monitor.customer_since or monitor.created_at
+    mine = {"customer_id": monitor.customer_id, "monitor_id": monitor.id}
+    db.session.execute(update(period).where(period.monitor_id == monitor.id).values(mine))
+    shared = db.session.execute(
+        select(period.window_id, period.started_at, period.ended_at).where(
+            period.customer_id == former,
+            period.monitor_id.is_(None),
+            period.started_at < now,
+            period.ended_at > since,
+        )
+    )
+    copies = [
+        {**mine, "window_id": window_id, "started_at": max(start, since), "ended_at": min(end or now, now)}
+        for window_id, start, end in shared
+    ]
+    if copies:
+        db.session.execute(insert(period), copies)
