@@ -5,18 +5,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask, current_app
+from flask import current_app
 from sqlalchemy import update
 
 from app.domain.enums import AlertEvent, AlertStatus, MonitorStatus
 from app.domain.notification import Delivery
 from app.extensions import db
-from app.models import Alert, Customer, Incident, Location, Monitor, MonitorSchedule, NotificationChannel
+from app.models import Customer, Incident, Location, Monitor, NotificationChannel
 from app.services import alerts, delivery
 from app.services.delivery import BACK_OFF, LEASE, ClaimedAlert
 from tests.factories import Factory
-from tests.incidents.watching import at, incidents, see, see_all
 from tests.incidents.watching import alerts as alerts_of
+from tests.incidents.watching import at, incidents, see_all
 
 SENT = Delivery(is_sent=True)
 BROKEN = Delivery(is_sent=False, error="The target answered 503.")
@@ -131,7 +131,7 @@ class TestAttempts:
         while claimed := claim(when):
             (one,) = claimed
             settle(one, BROKEN, when)
-            (waiting, *_) = [row for row in alerts_of(incident)[::-1]]
+            waiting = alerts_of(incident)[-1]
             when = waiting.due_at
             waits += 1
             assert waits < 50
