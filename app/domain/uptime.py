@@ -190,3 +190,11 @@ def measure(stretches: Sequence[Segment], within: Span) -> Uptime:
         not_watched_ms=spent[TimeKind.NOT_WATCHED] + within.length_ms - told,
         longest_down_ms=longest_down,
     )
+
+
+def cut(stretches: Iterable[Segment], within: Span) -> list[Segment]:
+    """What of them is in the range."""
+    ends = (
+        (max(one.from_ms, within.from_ms), min(one.until_ms, within.until_ms), one.kind) for one in stretches
+    )
+    return [Segment(begin, end, kind) for begin, end, kind in ends if begin < end]

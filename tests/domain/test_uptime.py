@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.enums import Health
-from app.domain.uptime import Change, Segment, Span, TimeKind, Uptime, measure, segments
+from app.domain.uptime import Change, Segment, Span, TimeKind, Uptime, cut, measure, segments
 
 UP, DOWN, NO_DATA, PENDING = Health.UP, Health.DOWN, Health.NO_DATA, Health.PENDING
 BEGIN, END = 10, 40
@@ -100,6 +100,15 @@ def test_the_parts_of_a_range_add_up_to_it(
     for part, ends in zip(parts, pairwise(edges), strict=True):
         assert part == measured(places, maintenance, Span(*ends))
         assert part.known_ms + part.excluded_ms == ends[1] - ends[0]
+
+
+@given(PLACES, MAINTENANCE, TICKS, TICKS)
+def test_segments_that_are_cut_are_those_of_the_shorter_range(
+    places: list[list[Change]], maintenance: list[Span], begin: int, end: int
+) -> None:
+    whole = segments(places, maintenance, Span(0, 50))
+
+    assert cut(whole, Span(begin, end)) == segments(places, maintenance, Span(begin, end))
 
 
 @given(PLACES, MAINTENANCE, st.randoms())
