@@ -149,6 +149,16 @@ class AlertStatus(StrEnum):
     """It was not due yet when there was nothing more to tell."""
 
 
+class TroubleKind(StrEnum):
+    """What Pillarbox itself can be in trouble with, so that its operator is told."""
+
+    LATE = "late"
+    DATABASE_AWAY = "database_away"
+    UNDELIVERED = "undelivered"
+    CUT_OFF = "cut_off"
+    """No reference target can be reached."""
+
+
 class ChannelCategory(StrEnum):
     DIRECT = "direct"
     """To a person or a program of the organization: e-mail, SMS, webhook."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from app.extensions import db
 from app.models import Location
@@ -11,13 +11,19 @@ HEARTBEAT_SECONDS = 10
 ACTIVE_FOR = timedelta(seconds=60)
 
 
-def register(*, code: str, name: str, country: str | None, now: datetime) -> Location:
+def register(
+    *, code: str, name: str, country: str | None, has_references: bool = False, now: datetime
+) -> Location:
     """The location's row, made at the first start and brought up to date at every one."""
     location = db.session.scalar(select(Location).where(Location.code == code))
     if location is None:
         location = Location(code=code, created_at=now)
         db.session.add(location)
     location.name, location.country = name, country
+    location.has_references = has_references
+    if not has_references:
+        # Nobody looks any more, so nobody would clear it.
+        location.suspect_since = None
     location.heartbeat_at = location.updated_at = now
     db.session.flush()  # the id, for the schedule rows
     return location
@@ -51,10 +57,6 @@ def active(now: datetime) -> list[Location]:
             select(Location).where(Location.heartbeat_at > now - ACTIVE_FOR).order_by(Location.id)
         )
     )
-
-
-def newest_heartbeat() -> datetime | None:
-    return db.session.scalar(select(func.max(Location.heartbeat_at)))
 
 
 def heartbeats() -> dict[str, datetime]:

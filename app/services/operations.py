@@ -1,13 +1,17 @@
 """Is the service ready, and how is it doing: answers from the database, the same in every process."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.clock import to_iso
 from app.domain.enums import MonitorStatus
-from app.services import locations, migrations, monitors, schedules
+from app.models import Location
+from app.services import lateness, locations, migrations, monitors, schedules, self_watch
 from app.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -23,18 +27,43 @@ COUNTED = {
 }
 
 
-def readiness(now: datetime) -> dict[str, str]:
-    """`ok` or what is wrong, for the database, the migrations and the schedulers."""
+@dataclass(frozen=True)
+class Readiness:
+    """`ok` or what is wrong, by what was looked at. Not all that is wrong keeps the service from its work."""
+
+    checks: Mapping[str, str]
+    is_ready: bool = False
+
+
+def readiness(now: datetime, *, checks_per_host: int) -> Readiness:
+    """Look at the database, the migrations, the schedulers and what they see of themselves."""
     try:
         if migrations.is_behind():
-            return {"database": "ok", "migrations": "run `flask --app wsgi db upgrade`"}
-        heartbeat = locations.newest_heartbeat()
+            return Readiness({"database": "ok", "migrations": "run `flask --app wsgi db upgrade`"})
+        return _readiness(now, checks_per_host)
     except SQLAlchemyError as error:
         log.warning("database_unavailable error=%s", type(error).__name__)
-        return {"database": "does not answer"}
-    is_beating = heartbeat is not None and heartbeat > now - locations.ACTIVE_FOR
-    scheduler = "ok" if is_beating else "no scheduler has been heard of in the last 60 s"
-    return {"database": "ok", "migrations": "ok", "scheduler": scheduler}
+        return Readiness({"database": "does not answer"})
+
+
+def _readiness(now: datetime, checks_per_host: int) -> Readiness:
+    places = locations.active(now)
+    suspects = [place for place in places if place.suspect_since is not None]
+    is_late = lateness.is_badly_late_everywhere(now, checks_per_host=checks_per_host)
+    checks = {
+        "database": "ok",
+        "migrations": "ok",
+        "scheduler": "ok" if places else "no scheduler has been heard of in the last 60 s",
+        "references": "; ".join(map(_doubt, suspects)) or "ok",
+        "schedule": "checks wait for more than 5 minutes, at every location" if is_late else "ok",
+    }
+    # One location that doubts what it sees is made up for by the others.
+    return Readiness(checks, is_ready=len(places) > len(suspects) and not is_late)
+
+
+def _doubt(place: Location) -> str:
+    since = to_iso(place.suspect_since) if place.suspect_since else ""
+    return f"{place.code} reaches no reference target since {since} and holds its alerts"
 
 
 def metrics(now: datetime) -> bytes:
@@ -45,6 +74,7 @@ def metrics(now: datetime) -> bytes:
     ).set(1)
     _monitor_metrics(registry)
     _schedule_metrics(registry, now)
+    _trust_metrics(registry, now)
     _counter_metrics(registry)
     return generate_latest(registry)
 
@@ -91,3 +121,16 @@ def _schedule_metrics(registry: CollectorRegistry, now: datetime) -> None:
     )
     for code, heartbeat_at in locations.heartbeats().items():
         age.labels(code).set((now - heartbeat_at).total_seconds())
+
+
+def _trust_metrics(registry: CollectorRegistry, now: datetime) -> None:
+    suspects = Gauge(
+        "pillarbox_location_suspects_itself",
+        "1 while a location holds its alerts, because it reached no reference target.",
+        ["location"],
+        registry=registry,
+    )
+    for code, since in self_watch.suspects().items():
+        suspects.labels(code).set(since is not None)
+    held = "Messages due and held, because the location that saw the incident suspects itself."
+    Gauge("pillarbox_alerts_held", held, registry=registry).set(self_watch.count_held(now))

@@ -1,7 +1,7 @@
 """What operators' tools ask for."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -14,6 +14,7 @@ from app.services import locations
 from tests.calling import Caller, assert_failure
 from tests.conftest import ENVIRON
 from tests.factories import Factory
+from tests.outbox import alert_of, incident_of
 
 
 def figures(caller: Caller) -> dict[str, float]:
@@ -30,8 +31,8 @@ def test_a_service_with_a_scheduler_is_ready(nobody: Caller, make: Factory) -> N
     response = nobody.get("/readyz")
 
     assert response.status_code == 200
-    checks = {"database": "ok", "migrations": "ok", "scheduler": "ok"}
-    assert response.get_json() == {"status": "ok", "checks": checks}
+    names = ("database", "migrations", "scheduler", "references", "schedule")
+    assert response.get_json() == {"status": "ok", "checks": dict.fromkeys(names, "ok")}
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -43,6 +44,58 @@ def test_a_service_without_a_scheduler_is_not_ready(nobody: Caller, make: Factor
     assert response.status_code == 503
     assert response.get_json()["status"] == "unavailable"
     assert "no scheduler" in response.get_json()["checks"]["scheduler"]
+
+
+def test_a_service_that_cannot_trust_what_it_sees_is_not_ready(nobody: Caller, make: Factory) -> None:
+    since = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    make.location(code="de-nbg", suspect_since=since)
+    response = nobody.get("/readyz")
+
+    assert response.status_code == 503
+    text = "de-nbg reaches no reference target since 2026-03-01T12:00:00.000Z and holds its alerts"
+    assert response.get_json()["checks"]["references"] == text
+
+
+def test_one_location_that_trusts_itself_is_enough(nobody: Caller, make: Factory) -> None:
+    make.location(code="de-nbg", suspect_since=utcnow())
+    make.location(code="at-vie")
+    make.location(code="gone", suspect_since=utcnow(), heartbeat_at=utcnow() - timedelta(hours=1))
+    response = nobody.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.get_json()["status"] == "ok"
+    assert response.get_json()["checks"]["references"].startswith("de-nbg reaches no reference target")
+    assert "gone" not in response.get_json()["checks"]["references"]
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(4, 200), (6, 503)])
+def test_a_service_that_is_far_behind_is_not_ready(
+    nobody: Caller, make: Factory, minutes: int, status: int
+) -> None:
+    make.location()
+    [row] = make.monitor().schedules
+    row.next_check_at_ms = to_ms(utcnow() - timedelta(minutes=minutes))
+    db.session.commit()
+    response = nobody.get("/readyz")
+
+    assert response.status_code == status
+    late = "checks wait for more than 5 minutes, at every location"
+    assert response.get_json()["checks"]["schedule"] == ("ok" if status == 200 else late)
+
+
+def test_a_busy_server_does_not_make_the_service_late(
+    make_app: Callable[..., Flask], nobody: Caller, make: Factory
+) -> None:
+    """How many checks a server may have in flight is a setting of the web process too."""
+    make.location()
+    for minutes in (-10, 10):
+        [row] = make.monitor().schedules
+        row.next_check_at_ms = to_ms(utcnow() + timedelta(minutes=minutes))
+        row.lease_until_ms = to_ms(utcnow()) + 60_000 if minutes > 0 else None
+    db.session.commit()
+
+    assert nobody.get("/readyz").status_code == 503
+    assert nobody.on(make_app(CHECKS_PER_HOST="2")).get("/readyz").status_code == 200
 
 
 def test_a_service_without_a_database_is_not_ready() -> None:
@@ -92,6 +145,22 @@ def test_metrics_tell_what_the_schedulers_counted(nobody: Caller, make: Factory)
         'pillarbox_checks_put_off_total{location="local"}': 2,
         'pillarbox_checks_skipped_total{location="local"}': 0,
     }
+
+
+def test_metrics_tell_who_suspects_itself_and_what_is_held(nobody: Caller, make: Factory) -> None:
+    suspect, sound = make.location(code="suspect"), make.location(code="sound")
+    monitor = make.monitor()
+    for location, subject in ((suspect, "downtime"), (sound, "slow_response")):
+        alert_of(incident_of(monitor, location, subject=subject), utcnow())
+    assert figures(nobody)["pillarbox_alerts_held"] == 0
+    suspect.suspect_since = utcnow()
+    db.session.commit()
+
+    shown = figures(nobody)
+
+    assert shown['pillarbox_location_suspects_itself{location="suspect"}'] == 1
+    assert shown['pillarbox_location_suspects_itself{location="sound"}'] == 0
+    assert shown["pillarbox_alerts_held"] == 1
 
 
 def test_metrics_ask_for_their_token(make_app: Callable[..., Flask], nobody: Caller) -> None:

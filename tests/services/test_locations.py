@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from app.clock import utcnow
@@ -30,6 +31,24 @@ def test_registering_again_follows_the_settings(make: Factory) -> None:
     assert (location.name, location.country) == ("Nuremberg", "DE")
 
 
+def test_registering_tells_whether_there_are_references(make: Factory) -> None:
+    location = register()
+    assert not location.has_references
+    again = locations.register(code="local", name="Local", country=None, has_references=True, now=NOW)
+    assert (again.id, again.has_references) == (location.id, True)
+
+
+@pytest.mark.parametrize("has_references", [True, False])
+def test_a_suspicion_outlives_a_restart_while_there_are_references(
+    make: Factory, has_references: bool
+) -> None:
+    make.location(suspect_since=NOW)
+    location = locations.register(
+        code="local", name="Local", country=None, has_references=has_references, now=NOW
+    )
+    assert (location.suspect_since is not None) is has_references
+
+
 def test_registering_counts_as_a_heartbeat(make: Factory) -> None:
     make.location(code="local", heartbeat_at=NOW - timedelta(days=1))
     register()
@@ -49,13 +68,6 @@ def test_a_beat_is_of_one_location(make: Factory) -> None:
     locations.beat(make.location(code="other").id, NOW)
     db.session.refresh(silent)
     assert silent.heartbeat_at == NOW - timedelta(hours=1)
-
-
-def test_the_newest_heartbeat_is_of_any_location(make: Factory) -> None:
-    assert locations.newest_heartbeat() is None
-    make.location(code="old", heartbeat_at=NOW - timedelta(hours=1))
-    make.location(code="new", heartbeat_at=NOW)
-    assert locations.newest_heartbeat() == NOW
 
 
 def test_each_location_has_a_heartbeat_of_its_own(make: Factory) -> None:
