@@ -12,7 +12,7 @@ from app.domain.json_value import is_same
 from app.errors import INVALID_CUSTOMER, ConflictError, InvalidError, NotFoundError
 from app.extensions import db
 from app.models import ApiToken, Customer, Monitor, User, UserCustomer
-from app.services import access, audit, channels, schedules
+from app.services import access, audit, channels, maintenance_moves, schedules
 from app.services.access import Actor
 from app.services.identifiers import parse_reference
 from app.services.locking import locked
@@ -86,8 +86,10 @@ def update(actor: Actor, identifier: str, *, now: datetime, **fields: Any) -> Cu
 
 def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
     """Remove a customer without monitors; ConflictError while it has some."""
+    customer = get(actor, identifier)
+    maintenance_moves.hold_for(customer)
     # The lock keeps a monitor from being added between the look and the removal.
-    customer = locked(get(actor, identifier), CUSTOMER_NOT_FOUND, for_removal=True)
+    customer = locked(customer, CUSTOMER_NOT_FOUND, for_removal=True)
     if db.session.scalar(select(Monitor.id).where(Monitor.customer_id == customer.id).limit(1)) is not None:
         raise ConflictError("Customer has monitors", "Delete or move the customer's monitors first.")
     _tell_what_goes_with_it(actor, customer, now)
@@ -96,8 +98,9 @@ def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
 
 
 def _tell_what_goes_with_it(actor: Actor, customer: Customer, now: datetime) -> None:
-    """Its channels and tokens end, and whoever was restricted to it has one customer less."""
+    """Its channels, windows and tokens end, and whoever was restricted to it has one customer less."""
     channels.tell_removal(actor, customer, now)
+    maintenance_moves.tell_removal(actor, customer, now)
     for token in db.session.scalars(select(ApiToken).where(ApiToken.customer_id == customer.id)):
         audit.record(actor, AuditAction.TOKEN_DELETE, token, now=now)
     is_restricted_to_it = User.customers.any(UserCustomer.customer_id == customer.id)

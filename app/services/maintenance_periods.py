@@ -113,7 +113,8 @@ def settle(window: MaintenanceWindow, now: datetime) -> None:
     wanted = set(_subjects(window)) if current else set()
     mine = (MaintenancePeriod.window_id == window.id, MaintenancePeriod.ended_at > now)
     for period in db.session.scalars(select(MaintenancePeriod).where(*mine)):
-        if current and period.monitor_id in wanted and period.started_at <= now:
+        is_wanted = period.customer_id == window.customer_id and period.monitor_id in wanted
+        if current and is_wanted and period.started_at <= now:
             wanted.remove(period.monitor_id)
             period.ended_at = current.end
         else:

@@ -15,7 +15,17 @@ from app.domain.target import CheckTarget, target_from_config
 from app.errors import InvalidError, NotFoundError, TooManyError, UnavailableError
 from app.extensions import db
 from app.models import Customer, Monitor
-from app.services import access, audit, channels, customers, locations, monitor_rows, schedules
+from app.services import (
+    access,
+    audit,
+    channels,
+    customers,
+    locations,
+    maintenance_moves,
+    maintenance_periods,
+    monitor_rows,
+    schedules,
+)
 from app.services.access import Actor
 from app.services.identifiers import parse_uuid
 from app.services.locking import locked
@@ -197,6 +207,7 @@ def create(
     )
     db.session.add(monitor)
     _flush()  # the id, which is part of the answer
+    maintenance_periods.status_changed(monitor, MonitorStatus.ACTIVE, now)
     schedules.sync(monitor, now)
     changes = audit.changes_of({}, {"customer_id": customer.id, **_columns(fields)})
     changes |= audit.config_changes_of({}, config)
@@ -207,6 +218,8 @@ def create(
 def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, **fields: Any) -> Monitor:
     """Set the keys that are given; a monitor that is to be checked differently is due at once."""
     access.require_update_keys(actor, fields)
+    if "customer_id" in fields:
+        maintenance_moves.hold_for(get(actor, identifier))
     monitor = _held(actor, identifier)
     stored = store.read(monitor)
     wanted = _wanted_config(store, monitor, fields, stored)
@@ -226,13 +239,21 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
         db.session.expire(monitor, ["customer"])
         changes = _changes(before, values, stored, wanted)
         audit.record(actor, AuditAction.MONITOR_UPDATE, monitor, now=now, changes=changes)
-    if "customer_id" in changed:
-        channels.follow_monitor(actor, monitor, now)
+    _follow(actor, monitor, before, now)
     if changed & RECHECKED:
         config = (stored if wanted is None else wanted) or {}
         monitor.server, monitor.mailbox_key = store.mailbox(monitor.hostname, monitor.port, config)
         schedules.sync(monitor, now)
     return monitor
+
+
+def _follow(actor: Actor, monitor: Monitor, before: Mapping[str, Any], now: datetime) -> None:
+    """What goes with a change of customer or status; `before` has what was changed."""
+    if "customer_id" in before:
+        channels.follow_monitor(actor, monitor, now)
+        maintenance_moves.follow_monitor(actor, monitor, before["customer_id"], now)
+    if "status" in before:
+        maintenance_periods.status_changed(monitor, before["status"], now)
 
 
 def _wanted_config(
@@ -265,9 +286,11 @@ def _place(monitor: Monitor) -> dict[str, Any]:
 
 
 def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
-    """Remove a monitor; its schedules, results and channels go with it."""
+    """Remove a monitor; its schedules, results and channels go with it, and windows for it alone."""
+    maintenance_moves.hold_for(get(actor, identifier))
     monitor = _held(actor, identifier, for_removal=True)
     channels.tell_removal(actor, monitor, now)
+    maintenance_moves.tell_removal(actor, monitor, now)
     db.session.delete(monitor)
     audit.record(actor, AuditAction.MONITOR_DELETE, monitor, now=now)
 
