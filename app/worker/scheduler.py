@@ -36,6 +36,7 @@ JOBS = (
     Job("heartbeat", jobs.beat, locations.HEARTBEAT_SECONDS),
     Job("take_back", jobs.take_back, 5),
     Job("repair", jobs.repair, 60),
+    Job("note_maintenance", jobs.note_maintenance, 10),
     Job("forget_ended_sessions", jobs.forget_ended_sessions, 3600),
     Job("make_days", jobs.make_days, 3600),
     Job("forget_old_results", jobs.forget_old_results, 3600),
