@@ -1,17 +1,15 @@
-"""When a monitor is checked next, and what its latest result says."""
+"""When a monitor is checked next, and how long what is known of it holds."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.enums import CheckStatus, Health
-from app.domain.health import health_of
 from app.domain.json_value import canonical, is_same
 from app.domain.schedule import (
     BACK_OFF_MS,
+    data_until_ms,
     next_after_refusal_ms,
     next_slot_ms,
-    overdue_after_ms,
     stable_offset_ms,
 )
 
@@ -62,24 +60,19 @@ def test_after_a_refusal_the_check_is_never_earlier_than_planned_nor_later_than_
     assert following <= next_after_refusal_ms(checked, planned, refusals + 1, interval)
 
 
-def test_a_monitor_is_overdue_a_minute_after_its_timeout() -> None:
-    assert overdue_after_ms(30_000) == 90_000
+def test_what_is_known_holds_until_three_results_are_missing() -> None:
+    assert data_until_ms(1_000_000, 300_000, 30_000) == 1_630_000
 
 
-@pytest.mark.parametrize(
-    ("status", "health"),
-    [
-        (None, Health.PENDING),
-        (CheckStatus.SUCCESS, Health.UP),
-        (CheckStatus.WARNING, Health.DEGRADED),
-        (CheckStatus.ERROR, Health.DOWN),
-    ],
-)
-def test_health_follows_the_latest_result_unless_more_are_missing(
-    status: CheckStatus | None, health: Health
+@given(INSTANTS, INTERVALS, st.integers(1_000, 60_000), st.data())
+def test_what_is_known_holds_while_a_result_of_the_third_check_may_still_come(
+    checked: int, interval: int, timeout: int, data: st.DataObject
 ) -> None:
-    assert health_of(status, is_overdue=False) is health
-    assert health_of(status, is_overdue=True) is Health.NO_DATA
+    offset = data.draw(st.integers(0, interval - 1))
+    first = next_slot_ms(checked, interval, offset)
+    third = next_slot_ms(next_slot_ms(first, interval, offset), interval, offset)
+
+    assert data_until_ms(first, interval, timeout) == third + timeout
 
 
 @pytest.mark.parametrize(
