@@ -166,6 +166,10 @@ class Dovecot:
         self.ports[Protocol.IMAP, Security.TLS] = imaps
         self.ports[Protocol.POP3, Security.TLS] = pop3s
         self._write_files({"imap": imap, "imaps": imaps, "pop3": pop3, "pop3s": pop3s})
+        self.go_up()
+
+    def go_up(self) -> None:
+        """Serve, on the same ports and with the same mail as before `go_down`."""
         with (self._folder / "stderr").open("wb") as stderr:
             self._process = subprocess.Popen(
                 [str(BINARY), "-F", "-c", str(self._folder / "dovecot.conf")],
@@ -173,7 +177,7 @@ class Dovecot:
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
             )
-        for port in (imap, imaps, pop3, pop3s):
+        for port in sorted(set(self.ports.values())):
             self._await(port)
 
     def _write_files(self, ports: dict[str, int]) -> None:
@@ -218,7 +222,8 @@ class Dovecot:
         paths = (self._folder / "stderr", self._folder / "dovecot.log")
         return "".join(path.read_text(errors="replace") for path in paths if path.exists())
 
-    def _stop(self) -> None:
+    def go_down(self) -> None:
+        """End the server as an operator would; its ports refuse connections from then on."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -226,6 +231,9 @@ class Dovecot:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def _stop(self) -> None:
+        self.go_down()
         self._temporary.cleanup()
         self.tokens.__exit__(None, None, None)
 

@@ -1,77 +1,28 @@
 """`python -m app.worker` as an operator runs it: another process, real signals, a real mail server."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from app.clock import to_ms, utcnow
-from app.config import ROOT
 from app.domain.enums import CheckStatus, Protocol, Security
 from app.extensions import db
 from app.models import CheckResult, Monitor, MonitorSchedule
 from app.services import schedules
-from tests.conftest import ENVIRON
 from tests.factories import Factory
 from tests.parts.dovecot import Dovecot
+from tests.worker.command import Run, Scheduler, run
 from tests.worker.waiting import until
+
+__all__ = ["run"]
 
 SOON = 2.0
 """Seconds within which a monitor that is new, or triggered, must have been checked."""
-
-
-class Scheduler:
-    """The process and what it logs."""
-
-    def __init__(self, log: Path, **environ: str) -> None:
-        self._log = log
-        settings = {**ENVIRON, "LOG_LEVEL": "INFO", "ALLOW_PRIVATE_TARGETS": "true"}
-        with log.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.worker"],
-                cwd=ROOT,
-                env={**os.environ, **settings, **environ},
-                stderr=stderr,
-            )
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def ready(self) -> "Scheduler":
-        until(lambda: "scheduler_started" in self.log)
-        return self
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(10)
-
-
-Run = Callable[..., Scheduler]
-
-
-@pytest.fixture
-def run(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Run]:
-    """Starts schedulers on the test's database."""
-    started: list[Scheduler] = []
-
-    def build(**environ: str) -> Scheduler:
-        log = tmp_path / f"{len(started)}.log"
-        started.append(Scheduler(log, DATABASE_URL=database_url, **environ))
-        return started[-1]
-
-    yield build
-    for scheduler in started:
-        scheduler.process.kill()
-        scheduler.process.wait()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def paused() -> Iterator[Any]:
     """A scheduler that plans and does not run."""
-    built = scheduler.build(2, 1)
+    built = scheduler.build(2, 1, 1)
     built.start(paused=True)
     yield built
     built.shutdown(wait=True)
@@ -103,7 +103,7 @@ def _raise(*_: object) -> None:
 
 
 def test_a_running_scheduler_starts_checks_without_delay() -> None:
-    started, running = Event(), scheduler.build(1, 1)
+    started, running = Event(), scheduler.build(1, 1, 1)
     running.start()
     scheduler.add_check(running, lambda _: started.set(), CLAIM)
     assert started.wait(2)
