@@ -7,12 +7,11 @@ from uuid import uuid4
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from app.domain.channel_conditions import delay_of, wants
+from app.domain.channel_conditions import Recipient, delay_of, wants
 from app.domain.enums import AlertEvent, AlertStatus, MonitorStatus, WarningCode
 from app.extensions import db
 from app.models import Alert, Customer, Incident, Monitor, Organization
 from app.services import channels, maintenance
-from app.services.channels import Recipient
 
 WARNING_REMINDER = timedelta(days=1)
 """Nobody wants to read every hour for two weeks that a certificate will end."""

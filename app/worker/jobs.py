@@ -5,7 +5,7 @@ from datetime import datetime
 from flask import current_app
 
 from app.extensions import db
-from app.services import auth, locations, maintenance_periods, partitions, retention, schedules
+from app.services import alerts, auth, locations, maintenance_periods, partitions, retention, schedules
 
 
 def beat(location_id: int, now: datetime) -> None:
@@ -17,6 +17,14 @@ def repair(location_id: int, now: datetime) -> None:
     schedules.add_missing(location_id, now)
     schedules.unplan_disabled(location_id)
     schedules.bring_back(location_id, now)
+
+
+def recheck_after_maintenance(location_id: int, now: datetime) -> None:
+    schedules.recheck_after_maintenance(location_id, now)
+
+
+def remind(_location_id: int, now: datetime) -> None:
+    alerts.remind(now)
 
 
 def note_maintenance(_location_id: int, now: datetime) -> None:

@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import datetime
 from threading import Condition
 
 from flask import Flask
@@ -29,6 +30,7 @@ SendFunction = Callable[[Notice, Destination], Delivery]
 class Messenger:
     """`submit` hands a claimed attempt to one of THREADS threads, which calls `send` with it.
 
+    `holding` names the locations whose incidents are not to be told of at that time.
     What the database cannot be told of is claimed anew when the lease ends: at least once.
     """
 
@@ -38,7 +40,7 @@ class Messenger:
         *,
         submit: Callable[[Callable[[ClaimedAlert], None], ClaimedAlert], None],
         send: SendFunction,
-        holding: Callable[[], frozenset[int]] = frozenset,
+        holding: Callable[[datetime], Collection[int]],
     ) -> None:
         self._app = app
         self._settings: Settings = app.config["SETTINGS"]
@@ -79,12 +81,13 @@ class Messenger:
             now = utcnow()
             if not delivery.is_any_due(now):
                 return []
+            db.session.rollback()  # the look at the references may take seconds
             claims = delivery.claim(
                 now,
                 self._app.config["CONFIG_STORE"].vault,
                 limit=free,
                 public_url=self._settings.public_url,
-                holding=self._holding(),
+                holding=self._holding(now),
                 busy=busy,
                 per_target=PER_TARGET,
             )

@@ -39,7 +39,7 @@ class Process:
         threads = max(self._settings.check_threads - slow_threads, 1)
         self._slots = Slots(threads, slow_threads, self._settings.checks_per_host)
         self._writer = Writer(app, self._slots)
-        self._scheduler = lanes.build(threads, slow_threads)
+        self._scheduler = lanes.build(threads, slow_threads, 16)
 
     def start(self) -> None:
         """Raises StartError; nothing is running then."""

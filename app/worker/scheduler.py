@@ -16,10 +16,14 @@ from app.clock import utcnow
 from app.domain.claimed_check import ClaimedCheck
 from app.extensions import db
 from app.services import locations
+from app.services.delivery import ClaimedAlert
 from app.worker import jobs
 from app.worker.outage import Outage
 
 TICK_SECONDS = 0.2
+DELIVER_SECONDS = 1.0
+MESSAGES = "messages"
+"""The executor's name: of messages on their way."""
 LANES = {False: "checks", True: "slow_checks"}
 """The executors' names: of all checks, and of those whose target last timed out."""
 
@@ -37,6 +41,8 @@ JOBS = (
     Job("take_back", jobs.take_back, 5),
     Job("repair", jobs.repair, 60),
     Job("note_maintenance", jobs.note_maintenance, 10),
+    Job("recheck_after_maintenance", jobs.recheck_after_maintenance, 10),
+    Job("remind", jobs.remind, 10),
     Job("forget_ended_sessions", jobs.forget_ended_sessions, 3600),
     Job("make_days", jobs.make_days, 3600),
     Job("forget_old_results", jobs.forget_old_results, 3600),
@@ -57,13 +63,14 @@ class Every(BaseTrigger):  # type: ignore[misc] # APScheduler ships without type
         return now + self.period
 
 
-def build(threads: int, slow_threads: int) -> BackgroundScheduler:
+def build(threads: int, slow_threads: int, message_threads: int) -> BackgroundScheduler:
     # It warns of each run that is skipped because the last one still waits for a slow database.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     return BackgroundScheduler(
         timezone=UTC,
         executors={
-            "default": ThreadPoolExecutor(len(JOBS) + 1),
+            "default": ThreadPoolExecutor(len(JOBS) + 2),
+            MESSAGES: ThreadPoolExecutor(message_threads, {"thread_name_prefix": "message"}),
             LANES[False]: ThreadPoolExecutor(threads, {"thread_name_prefix": "check"}),
             LANES[True]: ThreadPoolExecutor(slow_threads, {"thread_name_prefix": "slow-check"}),
         },
@@ -83,6 +90,16 @@ def add_jobs(scheduler: BackgroundScheduler, app: Flask, location_id: int) -> No
 
 def add_tick(scheduler: BackgroundScheduler, tick: Callable[[], None]) -> None:
     scheduler.add_job(tick, Every(TICK_SECONDS), next_run_time=utcnow(), id="tick", name="tick")
+
+
+def add_delivery(scheduler: BackgroundScheduler, tick: Callable[[], None]) -> None:
+    scheduler.add_job(tick, Every(DELIVER_SECONDS), id="deliver", name="deliver")
+
+
+def add_message(
+    scheduler: BackgroundScheduler, deliver: Callable[[ClaimedAlert], None], claim: ClaimedAlert
+) -> None:
+    scheduler.add_job(deliver, args=[claim], executor=MESSAGES, misfire_grace_time=None)
 
 
 def add_check(
