@@ -19,6 +19,7 @@ USERS = "/api/users"
 ORGANIZATION, ORGANIZATIONS = "/api/organization", "/api/organizations"
 ORGANIZATION_TOKENS, CUSTOMER_TOKENS = "/api/organization/tokens", "/api/customer/tokens"
 AUDIT_LOG = "/api/audit-log"
+CHANNELS = "/api/notification-channels"
 
 
 class FreshClient(FlaskClient):

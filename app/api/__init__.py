@@ -14,6 +14,7 @@ from app.api import (
     errors,
     limits,
     monitors,
+    notification_channels,
     operations,
     organizations,
     requests,
@@ -89,7 +90,16 @@ def init_app(app: Flask) -> None:
     # flask-smorest describes paging of its own, which no operation has.
     api.spec.components.schemas.pop("PaginationMetadata")
     # The order of the page: what a newcomer needs first stands first.
-    for resource in (auth, monitors, customers, users, organizations, tokens, audit_log):
+    for resource in (
+        auth,
+        monitors,
+        customers,
+        notification_channels,
+        users,
+        organizations,
+        tokens,
+        audit_log,
+    ):
         api.register_blueprint(resource.blp)
     app.register_blueprint(docs.blp)
     app.register_blueprint(operations.blp)

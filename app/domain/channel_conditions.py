@@ -7,6 +7,9 @@ from typing import Any
 
 from app.domain.enums import AlertEvent
 
+MAX_PRIORITY = 100
+MAX_DELAY_SECONDS = 24 * 60 * 60
+
 
 @dataclass(frozen=True)
 class Recipient:

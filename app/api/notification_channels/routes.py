@@ -1,0 +1,104 @@
+"""Notification channel endpoints (contract section 4)."""
+
+from typing import Any
+
+from app.api.auth.schemas import SuccessSchema
+from app.api.base import Blueprint
+from app.api.context import config_store, current_actor, now
+from app.api.fields import REFERENCE_PATTERN
+from app.api.notification_channels import examples
+from app.api.notification_channels.schemas import (
+    ChannelCreateSchema,
+    ChannelPageSchema,
+    ChannelPatchSchema,
+    ChannelQueryArgsSchema,
+    ChannelSchema,
+    channel_document,
+)
+from app.extensions import db
+from app.services import monitors, notification_channels
+from app.services.access import Action
+
+CHANNEL_PATH: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "channelId",
+            "in": "path",
+            "required": True,
+            "description": "The channel's public UUID, or its numeric id.",
+            "schema": {"type": "string", "pattern": REFERENCE_PATTERN},
+        }
+    ]
+}
+UNKNOWN = (f"400 {notification_channels.INVALID_CHANNEL}", f"404 {notification_channels.NOT_FOUND}")
+UNKNOWN_OWNER = (
+    "400 Invalid Customer identifier",
+    "404 Organization not found",
+    "404 Customer not found",
+    f"404 {monitors.NOT_FOUND}",
+)
+
+blp = Blueprint(
+    "Notification channels",
+    __name__,
+    url_prefix="/api/notification-channels",
+    description="Where alerts go",
+)
+
+
+@blp.route("")
+@blp.allow(Action.MANAGE_CHANNELS)
+@blp.arguments(ChannelQueryArgsSchema, location="query")
+@blp.response(200, ChannelPageSchema, example=examples.PAGE)
+@blp.fails(*UNKNOWN_OWNER[1:])
+def list_notification_channels(query: dict[str, Any]) -> Any:
+    """List notification channels"""
+    page = notification_channels.list_page(current_actor(), **query)
+    items = [channel_document(channel) for channel in page.items]
+    return {"items": items, "total": page.total, "page": page.page, "per_page": page.per_page}
+
+
+@blp.route("", methods=["POST"])
+@blp.allow(Action.MANAGE_CHANNELS)
+@blp.arguments(ChannelCreateSchema, example=examples.CREATE_REQUEST)
+@blp.response(201, ChannelSchema, example=examples.CHANNEL)
+@blp.fails(*UNKNOWN_OWNER, f"409 {notification_channels.TOO_MANY}")
+def create_notification_channel(body: dict[str, Any]) -> Any:
+    """Add a notification channel to a monitor, a customer or the organization"""
+    channel = notification_channels.create(current_actor(), config_store().vault, now=now(), **body)
+    db.session.commit()
+    return channel_document(channel), {"Location": f"{blp.url_prefix}/{channel.public_id}"}
+
+
+@blp.route("/<string:channelId>", **CHANNEL_PATH)
+@blp.allow(Action.MANAGE_CHANNELS)
+@blp.response(200, ChannelSchema, example=examples.CHANNEL)
+@blp.fails(*UNKNOWN)
+def get_notification_channel(channel_id: str) -> Any:
+    """Show a notification channel; its secrets read null"""
+    return channel_document(notification_channels.get(current_actor(), channel_id))
+
+
+@blp.route("/<string:channelId>", methods=["PATCH"], **CHANNEL_PATH)
+@blp.allow(Action.MANAGE_CHANNELS)
+@blp.arguments(ChannelPatchSchema, example={"delaySeconds": 300})
+@blp.response(200, ChannelSchema, example=examples.CHANNEL)
+@blp.fails(*UNKNOWN, *UNKNOWN_OWNER)
+def update_notification_channel(body: dict[str, Any], channel_id: str) -> Any:
+    """Change the keys that are sent; secrets that are not sent are kept"""
+    channel = notification_channels.update(
+        current_actor(), config_store().vault, channel_id, now=now(), **body
+    )
+    db.session.commit()
+    return channel_document(channel)
+
+
+@blp.route("/<string:channelId>", methods=["DELETE"], **CHANNEL_PATH)
+@blp.allow(Action.MANAGE_CHANNELS)
+@blp.response(200, SuccessSchema)
+@blp.fails(*UNKNOWN)
+def delete_notification_channel(channel_id: str) -> Any:
+    """Remove a notification channel"""
+    notification_channels.delete(current_actor(), channel_id, now=now())
+    db.session.commit()
+    return {"success": True}
