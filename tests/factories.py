@@ -1,6 +1,6 @@
 """Builders of rows with defaults; each commits, so that requests and other processes see the row."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import count
 from typing import Any
@@ -18,6 +18,8 @@ from app.models import (
     CheckResult,
     Customer,
     Location,
+    MaintenanceTarget,
+    MaintenanceWindow,
     Monitor,
     MonitorHealth,
     NotificationChannel,
@@ -26,7 +28,7 @@ from app.models import (
     User,
     UserCustomer,
 )
-from app.services import channel_config, schedules
+from app.services import channel_config, maintenance_periods, schedules
 from app.services.api_tokens import PREFIX
 from app.services.auth import SESSION_LIFE
 
@@ -162,6 +164,38 @@ class Factory:
             "secrets_encrypted": channel_config.seal(vault, public_id, secrets or {}),
         }
         return self._add(NotificationChannel, **(defaults | columns))
+
+    def window(
+        self,
+        customer: Customer,
+        monitors: list[Monitor] | None = None,
+        now: datetime | None = None,
+        **columns: Any,
+    ) -> MaintenanceWindow:
+        """A window made now, from then on for an hour: for these monitors, or for all of the customer."""
+        now = now or utcnow()
+        start = columns.setdefault("start_time", now)
+        defaults = {
+            "name": f"Window {next(_number)}",
+            "end_time": start + timedelta(hours=1),
+            "time_zone": "UTC",
+            "is_recurring": "recurrence_pattern" in columns,
+            "is_active": True,
+            "noted_until": now,
+            "created_at": now,
+            "updated_at": now,
+        }
+        window = MaintenanceWindow(
+            organization_id=customer.organization_id,
+            customer_id=customer.id,
+            covers_customer=monitors is None,
+            targets=[MaintenanceTarget(monitor_id=monitor.id) for monitor in monitors or []],
+            **(defaults | columns),
+        )
+        db.session.add(window)
+        db.session.flush()
+        maintenance_periods.settle(window, now)
+        return self._commit(window)
 
     def result(
         self,
