@@ -5,7 +5,20 @@ from datetime import datetime
 from flask import current_app
 
 from app.extensions import db
-from app.services import alerts, auth, locations, maintenance_periods, partitions, retention, schedules
+from app.services import (
+    alerts,
+    auth,
+    locations,
+    maintenance_periods,
+    partitions,
+    retention,
+    schedules,
+    self_watch,
+)
+from app.worker.watch import Watch
+
+WATCH = "pillarbox_watch"
+"""Where among the application's extensions a scheduler process keeps what it knows of itself."""
 
 
 def beat(location_id: int, now: datetime) -> None:
@@ -30,6 +43,23 @@ def remind(_location_id: int, now: datetime) -> None:
 def note_maintenance(_location_id: int, now: datetime) -> None:
     while maintenance_periods.note_some(now):
         db.session.commit()
+
+
+def look_at_references(location_id: int, now: datetime) -> None:
+    self_watch.look_at_references(location_id, now, current_app.config["SETTINGS"].reference_targets)
+
+
+def ping(location_id: int, now: datetime) -> None:
+    _watch().ping(location_id, now)
+
+
+def tell_operator(location_id: int, now: datetime) -> None:
+    _watch().tell_operator(location_id, now)
+
+
+def _watch() -> Watch:
+    watch: Watch = current_app.extensions[WATCH]
+    return watch
 
 
 def take_back(location_id: int, now: datetime) -> None:

@@ -9,10 +9,12 @@ from flask import Flask
 from app.clock import utcnow
 from app.config import Settings
 from app.services import checks
+from app.worker import jobs, startup
 from app.worker import scheduler as lanes
-from app.worker import startup
+from app.worker.pulse import Pulse
 from app.worker.runner import CheckFunction, Runner
 from app.worker.slots import Slots
+from app.worker.watch import Watch
 from app.worker.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Process:
             submit=partial(lanes.add_check, self._scheduler),
             run_check=self._run_check,
         )
+        self._app.extensions[jobs.WATCH] = Watch(self._settings, self._pulse(), None)
         self._writer.start()
         lanes.add_jobs(self._scheduler, self._app, location_id)
         lanes.add_tick(self._scheduler, self._runner.tick)
@@ -64,6 +67,9 @@ class Process:
             self._settings.check_threads,
             "sqlite" if self._settings.is_sqlite else "postgresql",
         )
+
+    def _pulse(self) -> Pulse:
+        return Pulse(lambda: self._runner.ticked_at, lambda: self._writer.is_held_up)
 
     def watch_clock(self) -> None:
         """To be called every second or so."""

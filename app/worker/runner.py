@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock
+from time import monotonic
 from uuid import UUID
 
 from flask import Flask
@@ -54,6 +55,8 @@ class Runner:
         self._claiming = Lock()
         self._stopping = Event()
         self._outage = Outage("claim")
+        self.ticked_at = monotonic()
+        """When a tick last went through, by the monotonic clock; before the first one, when it was made."""
 
     def tick(self) -> None:
         """Start what is due, as far as slots are free. A failure is left to the next tick."""
@@ -67,6 +70,7 @@ class Runner:
                 self._outage.begin(error)
             else:
                 self._outage.end()
+                self.ticked_at = monotonic()
 
     def _start_due(self) -> None:
         for is_slow in (False, True):

@@ -15,9 +15,9 @@ from flask import Flask
 from app.clock import utcnow
 from app.domain.claimed_check import ClaimedCheck
 from app.extensions import db
-from app.services import locations
+from app.services import heartbeat, locations, self_watch
 from app.services.delivery import ClaimedAlert
-from app.worker import jobs
+from app.worker import jobs, watch
 from app.worker.outage import Outage
 
 TICK_SECONDS = 0.2
@@ -43,6 +43,9 @@ JOBS = (
     Job("note_maintenance", jobs.note_maintenance, 10),
     Job("recheck_after_maintenance", jobs.recheck_after_maintenance, 10),
     Job("remind", jobs.remind, 10),
+    Job("look_at_references", jobs.look_at_references, self_watch.LOOK_SECONDS),
+    Job("ping", jobs.ping, heartbeat.PING_SECONDS),
+    Job("tell_operator", jobs.tell_operator, watch.LOOK_SECONDS),
     Job("forget_ended_sessions", jobs.forget_ended_sessions, 3600),
     Job("make_days", jobs.make_days, 3600),
     Job("forget_old_results", jobs.forget_old_results, 3600),
