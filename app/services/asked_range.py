@@ -7,6 +7,7 @@ from enum import StrEnum
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from app.clock import EPOCH
 from app.domain.calendar import CalendarUnit, TimeRange, buckets, day_of, range_of
 from app.errors import INVALID_QUERY, InvalidError
 
@@ -17,6 +18,7 @@ MAX_POINTS = 1000
 END_BEFORE_START = "must be after startDate"
 TOO_LONG = f"must be at most {MAX_LENGTH.days} days before the end"
 START_AFTER_END = "must be before the end, which without endDate is the end of date, or now"
+START_AFTER_NOW = "must have been"
 TOO_FINE = f"makes more than {MAX_POINTS} points of this range"
 
 Moment = date | datetime
@@ -117,6 +119,17 @@ def between(
     if until - from_ > MAX_LENGTH:
         raise _invalid("startDate", TOO_LONG)
     return TimeRange(from_, until)
+
+
+def until_now(
+    zone: ZoneInfo, now: datetime, *, start: Moment | None = None, end: Moment | None = None
+) -> TimeRange:
+    """What there is from the start, if one is given, to the end, or now. Raises InvalidError."""
+    from_ = EPOCH if start is None else begin_of(start, zone)
+    until = now if end is None else end_of(end, zone)
+    if from_ >= until:
+        raise _invalid("startDate", START_AFTER_NOW) if end is None else _invalid("endDate", END_BEFORE_START)
+    return TimeRange(from_, until).before(now)
 
 
 def begin_of(moment: Moment, zone: ZoneInfo) -> datetime:

@@ -3,9 +3,9 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from app.domain.calendar import TimeRange
 from app.domain.rollup import Period, Piece, percentile, pieces
@@ -62,7 +62,7 @@ class CheckSums:
 
 
 NOTHING = CheckSums()
-_ROLLUPS = cast(Table, CheckRollup.__table__)
+_ROLLUPS = CheckRollup.__table__
 _ROW = _ROLLUPS.c
 _SUMMED = [func.sum(_ROW[name]).label(name) for name in SUMS]
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from app.clock import to_ms
 from app.domain.calendar import CalendarUnit, TimeRange, range_of
@@ -65,16 +64,16 @@ class Details:
 
 
 def details(
-    actor: Actor, identifier: str, *, now: datetime, zone: ZoneInfo | None = None, **asked: Any
+    actor: Actor, identifier: str, *, now: datetime, time_zone: str | None = None, **asked: Any
 ) -> Details:
-    """`asked`: what `asked_range.resolve` takes. Without a zone it is the organization's.
+    """`asked`: what `asked_range.resolve` takes. Without a time zone it is the organization's.
 
     Raises what `monitors.shown` and `asked_range.resolve` raise.
     """
     monitor = monitors.shown(actor, identifier)
-    place = zone or organizations.zone_of(monitor.organization_id)
-    wanted = asked_range.resolve(place, now, **asked)
-    calendar = {unit: range_of(unit, wanted.day, place).before(now) for unit in CALENDAR}
+    zone = organizations.zone_of(monitor.organization_id, time_zone)
+    wanted = asked_range.resolve(zone, now, **asked)
+    calendar = {unit: range_of(unit, wanted.day, zone).before(now) for unit in CALENDAR}
     points = wanted.points()
     ranges = [wanted.within, *calendar.values(), *points]
     stretches = _stretches(monitor, ranges, now)

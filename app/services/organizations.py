@@ -35,9 +35,11 @@ def get(actor: Actor, organization_id: int | None = None) -> Organization:
     return organization
 
 
-def zone_of(organization_id: int) -> ZoneInfo:
-    """Where its days begin, unless a caller asks for another place."""
-    name = db.session.scalar(select(Organization.time_zone).where(Organization.id == organization_id))
+def zone_of(organization_id: int, asked: str | None = None) -> ZoneInfo:
+    """By whose clocks days begin: those that a caller asks for, else the organization's."""
+    name = asked or db.session.scalar(
+        select(Organization.time_zone).where(Organization.id == organization_id)
+    )
     return ZoneInfo(name or "UTC")
 
 

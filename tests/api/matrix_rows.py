@@ -121,6 +121,7 @@ MONITOR_ROWS = [
         audit="monitor.trigger",
     ),
     Row("GET", f"{MONITOR}/check-history", "read"),
+    Row("GET", f"{MONITOR}/check-history.csv", "read"),
     Row("POST", f"{MONITORS}/test", "write_new", NEW_MONITOR, silent="it stores nothing"),
     Row("POST", f"{MONITORS}/test", "write_h", {**NEW_MONITOR, **IN_HOUSE}, silent="it stores nothing"),
 ]
@@ -148,6 +149,7 @@ CUSTOMER_ROWS = [
     ),
     Row("GET", CUSTOMER, "read"),
     Row("GET", CUSTOMERS + "/{customer_id}", "read"),
+    Row("GET", f"{CUSTOMER}/sla.csv?month=2026-11", "read"),
     Row("PATCH", CUSTOMER, "write", {"name": "New"}, effect={"customers": CHANGED}, audit="customer.update"),
     Row(
         "DELETE",

@@ -140,3 +140,20 @@ def fault(zone: ZoneInfo = BERLIN, **query: Any) -> Any:
 )
 def test_what_is_no_range_is_refused_by_name(query: dict[str, Any], name: str) -> None:
     assert list(fault(**query)) == [name]
+
+
+def test_all_there_is_until_now() -> None:
+    assert asked_range.until_now(BERLIN, NOW) == TimeRange(utc(1970, 1, 1), NOW)
+    assert asked_range.until_now(BERLIN, NOW, end=SECOND) == TimeRange(utc(1970, 1, 1), END_OF_SECOND)
+    assert asked_range.until_now(BERLIN, NOW, start=FIRST) == TimeRange(BEGIN_OF_FIRST, NOW)
+    assert asked_range.until_now(BERLIN, NOW, start=FIRST, end=date(2030, 1, 1)).until == NOW
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [({"start": date(2026, 11, 26)}, "startDate"), ({"start": SECOND, "end": FIRST}, "endDate")],
+)
+def test_nothing_is_before_its_start(query: dict[str, Any], name: str) -> None:
+    with pytest.raises(InvalidError) as raised:
+        asked_range.until_now(BERLIN, NOW, **query)
+    assert list(raised.value.faults or ()) == [name]

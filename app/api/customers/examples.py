@@ -28,3 +28,11 @@ CUSTOMER: dict[str, Any] = {
 }
 
 PAGE: dict[str, Any] = {"items": [CUSTOMER], "total": 1, "page": 1, "perPage": 50}
+
+SLA = (
+    "publicId,name,hostname,uptimePercent,upMinutes,downtimeMinutes,maintenanceMinutes,noDataMinutes,"
+    "notWatchedMinutes,incidents,longestOutageMinutes,avgResponseMs,p95ResponseMs,checks\r\n"
+    "66666666-6666-4666-8666-666666666666,Mailbox Access,mail.example.com,99.8842,43067.50,49.92,60.00,22.58,"
+    "0.00,2,35.25,148,300,1437\r\n"
+    ",TOTAL,,99.8842,43067.50,49.92,60.00,22.58,0.00,2,35.25,148,300,1437\r\n"
+)

@@ -95,9 +95,18 @@ CHECK_HISTORY: dict[str, Any] = {
         {
             **RESULT,
             "id": "77777777-7777-4777-8777-777777777777",
+            "inMaintenance": False,
             "locationId": 1,
             "locationName": "Local",
             "locationCode": "local",
         }
     ]
 }
+
+CHECK_EXPORT = (
+    "id,checkedAt,localTime,status,errorCode,phase,errorMessage,warningMessage,timingImapPop,inMaintenance,"
+    "locationId,locationCode,locationName,address,attempts,dnsMs,connectMs,tlsMs,greetingMs,capabilityMs,"
+    "starttlsMs,loginMs,mailboxMs,logoutMs\r\n"
+    "77777777-7777-4777-8777-777777777777,2026-02-26T12:00:00.000Z,2026-02-26 13:00:00,success,,,,,148,false,"
+    "1,local,Local,192.0.2.10,1,3,21,44,20,,,31,15,14\r\n"
+)

@@ -157,6 +157,9 @@ class CheckResultSchema(OutcomeSchema):
     timing_imap_pop = fields.Integer(
         required=True, attribute="timing_ms", metadata={"description": "Milliseconds in all."}
     )
+    in_maintenance = fields.Boolean(
+        required=True, metadata={"description": "It counts neither for incidents nor for uptime."}
+    )
     location_id = fields.Integer(required=True)
     location_name = fields.String(required=True, attribute="location.name")
     location_code = fields.String(required=True, attribute="location.code")

@@ -1,0 +1,91 @@
+"""Tables as CSV (RFC 4180) in UTF-8, sent while they are being read.
+
+No transaction is open while a caller takes its time, because the session is given back after each batch. What
+fails before the first byte is answered like any failure. Later the status has been sent: then the last line
+says that the rest is missing, and the connection is cut off, which HTTP/1.1 shows as an answer that is not
+complete.
+"""
+
+import csv
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from io import StringIO
+from typing import Any
+
+from flask import Response, stream_with_context
+
+from app.clock import to_iso
+from app.extensions import db
+from app.traces import wordless
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "text/csv"
+CONTENT_TYPE = f"{MEDIA_TYPE}; charset=utf-8; header=present"
+TEXT = {"type": "string"}
+"""The schema of the OpenAPI document: a CSV file as a whole is a text."""
+INCOMPLETE = "INCOMPLETE: the rest of this export could not be read"
+
+_FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # noqa: RUF001 - some spreadsheets take these for the others
+_BREAKS = frozenset("\t\r\n")
+
+Row = Sequence[Any]
+
+
+class CutShortError(Exception):
+    """An answer that had begun cannot be finished. Tells the web server to cut the connection off."""
+
+
+def csv_response(filename: str, header: Sequence[str], batches: Iterator[Iterable[Row]]) -> Response:
+    """The header and all rows of the batches, to be saved as `filename`, which is plain ASCII.
+
+    Cells are texts, numbers, truth values, instants or None. Raises what reading the first batch raises.
+    """
+    first = [header, *next(batches, ())]
+    db.session.remove()
+    response = Response(stream_with_context(_pieces(filename, first, batches)), content_type=CONTENT_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response
+
+
+def _pieces(filename: str, first: Iterable[Row], batches: Iterator[Iterable[Row]]) -> Iterator[bytes]:
+    yield _lines(first)
+    try:
+        for batch in batches:
+            piece = _lines(batch)
+            db.session.remove()
+            yield piece
+    except Exception as error:
+        # Whatever it is, it must not look like the end.
+        log.error("export_cut_short file=%s", filename, exc_info=wordless(error))  # noqa: TRY400
+        yield _lines([[INCOMPLETE]])
+        raise CutShortError(filename) from None
+
+
+def _lines(rows: Iterable[Row]) -> bytes:
+    text = StringIO()
+    # Written out, because Python's default differs from RFC 4180 in nothing but by luck.
+    csv.writer(text, delimiter=",", quotechar='"', doublequote=True, lineterminator="\r\n").writerows(
+        [_cell(value) for value in row] for row in rows
+    )
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return to_iso(value)
+    return inert(value) if isinstance(value, str) else value
+
+
+def inert(text: str) -> str:
+    """The text, marked as one for spreadsheets that would take it for a formula.
+
+    What servers say and people choose ends up in the spreadsheets of others (OWASP, CSV injection).
+    """
+    is_risky = text.lstrip()[:1] in _FORMULA_STARTS or text[:1] in _BREAKS
+    return f"'{text}" if is_risky else text
