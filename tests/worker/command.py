@@ -18,12 +18,15 @@ from tests.worker.waiting import until
 class Scheduler:
     """The process and what it logs."""
 
+    arguments: tuple[str, ...] = ("-m", "app.worker")
+    """What Python is started with."""
+
     def __init__(self, log: Path, **environ: str) -> None:
         self._log = log
         settings = {**ENVIRON, "LOG_LEVEL": "INFO", "ALLOW_PRIVATE_TARGETS": "true"}
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.worker"],
+                [sys.executable, *self.arguments],
                 cwd=ROOT,
                 env={**os.environ, **settings, **environ},
                 stderr=stderr,

@@ -1,0 +1,156 @@
+"""A real scheduler that looks at its references and pings, only more often than it otherwise would."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGSTOP
+from threading import Event
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.domain.enums import Protocol, Security
+from app.extensions import db
+from app.models import Location
+from tests.factories import Factory
+from tests.parts import http_receiver
+from tests.parts.dovecot import Dovecot
+from tests.parts.http_receiver import HttpReceiver, reply
+from tests.parts.reference import ReferenceTarget
+from tests.worker.command import Scheduler
+from tests.worker.waiting import until
+
+KEY = "s3cret-key"
+HURRIED = """
+from dataclasses import replace
+from app.worker import scheduler
+
+OFTEN = {"look_at_references", "ping", "tell_operator"}
+scheduler.JOBS = tuple(
+    replace(job, seconds=0.2) if job.name in OFTEN else job for job in scheduler.JOBS
+)
+
+from app.worker.__main__ import main
+
+main()
+"""
+
+
+class HurriedScheduler(Scheduler):
+    arguments = ("-c", HURRIED)
+
+
+Run = Callable[..., Scheduler]
+
+
+@pytest.fixture
+def run(app: Flask, database_url: str, tmp_path: Path, receiver: HttpReceiver) -> Iterator[Run]:
+    """Starts a hurried scheduler that pings the receiver."""
+    started: list[Scheduler] = []
+
+    def build(**environ: str) -> Scheduler:
+        given = {"DATABASE_URL": database_url, "HEARTBEAT_URL": f"{receiver.url}/{KEY}", **environ}
+        started.append(HurriedScheduler(tmp_path / f"{len(started)}.log", **given))
+        return started[-1].ready()
+
+    yield build
+    for scheduler in started:
+        scheduler.process.kill()
+        scheduler.process.wait()
+
+
+@pytest.fixture
+def receiver() -> Iterator[HttpReceiver]:
+    with HttpReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def target() -> Iterator[ReferenceTarget]:
+    with ReferenceTarget() as target:
+        yield target
+
+
+def is_suspect() -> bool:
+    db.session.rollback()
+    return db.session.scalars(select(Location.suspect_since)).one() is not None
+
+
+def pings_on(receiver: HttpReceiver, count: int = 2) -> None:
+    """Wait for so many pings more."""
+    known = len(receiver.requests)
+    until(lambda: len(receiver.requests) >= known + count)
+
+
+def is_silent(receiver: HttpReceiver, seconds: float = 1.0) -> bool:
+    """Whether nothing comes within several times the distance of two pings."""
+    known = len(receiver.requests)
+    Event().wait(seconds)
+    return len(receiver.requests) == known
+
+
+def test_it_pings_while_it_lives_and_no_longer(run: Run, make: Factory, receiver: HttpReceiver) -> None:
+    scheduler = run()
+    pings_on(receiver)
+    scheduler.end(SIGKILL)
+    until(lambda: is_silent(receiver))
+    assert {request.target for request in receiver.requests} == {f"/{KEY}"}
+    assert KEY not in scheduler.log
+
+
+def test_it_does_not_ping_while_it_stands_still(run: Run, make: Factory, receiver: HttpReceiver) -> None:
+    scheduler = run()
+    pings_on(receiver)
+    scheduler.process.send_signal(SIGSTOP)
+    until(lambda: is_silent(receiver))
+    scheduler.process.send_signal(SIGCONT)
+    pings_on(receiver)
+
+
+def test_a_server_that_hangs_holds_up_no_check(
+    run: Run, make: Factory, receiver: HttpReceiver, dovecot: Dovecot, results: Callable[[], int]
+) -> None:
+    receiver.answer = http_receiver.hang
+    run()
+    until(lambda: receiver.requests)
+    make.monitor(
+        hostname=dovecot.host,
+        port=dovecot.ports[Protocol.IMAP, Security.PLAIN],
+        config={"protocol": "imap", "user": dovecot.user, "password": dovecot.password},
+        check_interval=1440,
+    )
+    until(results, 2.0)
+
+
+def test_a_server_that_fails_is_told_in_the_log_once(run: Run, make: Factory, receiver: HttpReceiver) -> None:
+    receiver.answer = reply(503)
+    scheduler = run()
+    pings_on(receiver, 3)
+    receiver.answer = reply(200)
+    until(lambda: "heartbeat_sent_again" in scheduler.log)
+    assert scheduler.log.count("heartbeat_failed status=503") == 1
+    assert KEY not in scheduler.log
+
+
+def test_a_location_that_is_cut_off_suspects_itself_until_it_is_back(
+    run: Run, make: Factory, receiver: HttpReceiver, target: ReferenceTarget
+) -> None:
+    target.open()
+    scheduler = run(REFERENCE_TARGETS=target.setting)
+    pings_on(receiver)
+    assert not is_suspect()
+    target.cut_off()
+    until(is_suspect)
+    until(lambda: "heartbeat_withheld reason=cut_off" in scheduler.log)
+    until(lambda: is_silent(receiver))
+    target.open()
+    until(lambda: not is_suspect())
+    pings_on(receiver)
+    said = [line.split()[5] for line in scheduler.log.splitlines() if "app.services.self_watch" in line]
+    assert said == ["location_suspects_itself", "location_trusts_itself"]
+
+
+def test_without_references_it_never_does(run: Run, make: Factory, receiver: HttpReceiver) -> None:
+    run()
+    pings_on(receiver, 5)
+    assert not is_suspect()
