@@ -170,6 +170,7 @@ class TestHistory:
             "warningMessage": None,
             "timingImapPop": 12,
             "diagnostics": {"attempts": 1},
+            "inMaintenance": False,
             "locationId": place.id,
             "locationName": "Nuremberg",
             "locationCode": "de-nbg",
