@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 
 def utcnow() -> datetime:
     return datetime.now(UTC)
@@ -23,3 +25,10 @@ def from_ms(milliseconds: int) -> datetime:
 def to_iso(instant: datetime) -> str:
     """As the API writes it: ISO 8601, UTC, milliseconds."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_english(instant: datetime) -> str:
+    """As incident-history alone writes it (contract section 1): `Feb 26, 2026, 12:10:00`, UTC."""
+    # Not strftime's names: those of the months depend on the locale of the process.
+    at = instant.astimezone(UTC)
+    return f"{_MONTHS[at.month - 1]} {at.day}, {at.year}, {at:%H:%M:%S}"

@@ -20,6 +20,7 @@ ORGANIZATION, ORGANIZATIONS = "/api/organization", "/api/organizations"
 ORGANIZATION_TOKENS, CUSTOMER_TOKENS = "/api/organization/tokens", "/api/customer/tokens"
 AUDIT_LOG = "/api/audit-log"
 CHANNELS = "/api/notification-channels"
+INCIDENTS = "/api/incidents"
 
 
 class FreshClient(FlaskClient):

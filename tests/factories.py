@@ -8,15 +8,28 @@ from uuid import uuid4
 
 from argon2 import PasswordHasher
 from flask import current_app
+from sqlalchemy import select
 
 from app.clock import utcnow
 from app.domain.channel_types import CHANNEL_TYPES
-from app.domain.enums import CheckStatus, Health, MonitorStatus, Protocol, Role
+from app.domain.enums import (
+    AlertEvent,
+    AlertStatus,
+    CheckStatus,
+    Health,
+    IncidentEventKind,
+    MonitorStatus,
+    Protocol,
+    Role,
+)
 from app.extensions import db
 from app.models import (
+    Alert,
     ApiToken,
     CheckResult,
     Customer,
+    Incident,
+    IncidentEvent,
     Location,
     MaintenanceTarget,
     MaintenanceWindow,
@@ -222,6 +235,45 @@ class Factory:
             diagnostics={"attempts": 1},
         )
         return self._commit(result)
+
+    def incident(self, monitor: Monitor | None = None, **columns: Any) -> Incident:
+        """Open since now, of a refused connection, unless the columns say otherwise."""
+        monitor = monitor or self.monitor()
+        now = columns.setdefault("started_at", utcnow())
+        defaults = {
+            "location_id": db.session.scalar(select(Location.id).limit(1)) or self.location().id,
+            "subject": "downtime",
+            "type": "connection_refused",
+            "opened_at": now,
+            "error_message": "The connection was refused.",
+            "evidence": {},
+        }
+        incident = Incident(
+            organization_id=monitor.organization_id, monitor_id=monitor.id, **(defaults | columns)
+        )
+        self._commit(incident)
+        opened = {"kind": IncidentEventKind.OPENED, "created_at": incident.opened_at}
+        self._commit(IncidentEvent(incident_id=incident.id, text=incident.error_message, **opened))
+        return incident
+
+    def alert(self, incident: Incident, status: AlertStatus = AlertStatus.SENT, **columns: Any) -> Alert:
+        """One attempt to tell of an incident, without a channel behind it."""
+        now = utcnow()
+        is_made = status in {AlertStatus.SENT, AlertStatus.FAILED}
+        defaults = {
+            "channel_type": "slack",
+            "channel_name": "Ops Slack",
+            "event": AlertEvent.ALERT,
+            "message_id": uuid4(),
+            "created_at": now,
+            "due_at": now,
+            "sent_at": now if is_made else None,
+            "error_message": "The channel answered 500." if status is AlertStatus.FAILED else None,
+        }
+        row = Alert(
+            incident_id=incident.id, monitor_id=incident.monitor_id, status=status, **(defaults | columns)
+        )
+        return self._commit(row)
 
     def _add(self, model: Any, **columns: Any) -> Any:
         now = utcnow()

@@ -12,6 +12,7 @@ from app.api import (
     customers,
     docs,
     errors,
+    incidents,
     limits,
     monitors,
     notification_channels,
@@ -93,6 +94,7 @@ def init_app(app: Flask) -> None:
     for resource in (
         auth,
         monitors,
+        incidents,
         customers,
         notification_channels,
         users,

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from app.api.auth.tokens import access_token, refresh_token
 from app.clock import utcnow
-from app.domain.enums import ActorKind, AuditAction, Role
+from app.domain.enums import ActorKind, AlertStatus, AuditAction, Role
 from app.extensions import db
 from app.models import ApiToken, AuditEntry, Customer, Organization, Session, User
 from app.services.api_tokens import PREFIX
@@ -105,11 +105,16 @@ class Builder:
         for letter, customer in (("c", self.customer), ("o", self.other), ("f", self.stranger)):
             monitor = make.monitor(customer)
             make.result(monitor, place)
+            incident = make.incident(monitor)
+            make.alert(incident, AlertStatus.PENDING)
             own("customers", letter, customer)
             own("monitors", letter, monitor)
+            own("incidents", letter, incident)
             own("audit", letter, self._entry(customer))
             if letter == "c":
                 self.scenery.names["monitor"] = str(monitor.public_id)
+                self.scenery.names["incident"] = str(incident.public_id)
+                self.scenery.names["incident_id"] = incident.id
 
     def _add_targets(self) -> None:
         """Users and tokens that requests are about, apart from the cast."""

@@ -1,10 +1,11 @@
 """The access matrix: the requests, one or more for each route, and what comes of them where permitted."""
 
 from tests.api.matrix import CALLERS, CHANGED, CREATED, DELETED, NEW, OK, Row
-from tests.calling import CUSTOMERS, MONITORS
+from tests.calling import CUSTOMERS, INCIDENTS, MONITORS
 from tests.factories import PASSWORD
 
 MONITOR, CUSTOMER = MONITORS + "/{monitor}", CUSTOMERS + "/{customer}"
+INCIDENT = INCIDENTS + "/{incident}"
 ORGANIZATION, ORGANIZATIONS = "/api/organization", "/api/organizations"
 USERS, USER, BOSS, HELPER = "/api/users", "/api/users/{user}", "/api/users/{boss}", "/api/users/{helper}"
 HOUSE_TOKENS, CUSTOMER_TOKENS = "/api/organization/tokens", "/api/customer/tokens"
@@ -22,6 +23,24 @@ RESTRICTED = {"customerIds": ["{customer}"]}
 PASSWORDS = {"currentPassword": PASSWORD, "newPassword": "another horse battery"}
 MONITOR_ADDED = {"monitors": CREATED, "monitor_schedules": CREATED}
 RESCHEDULED = {"monitors": CHANGED, "monitor_schedules": CHANGED}
+NOT_WATCHED = {
+    **RESCHEDULED,
+    "monitor_health": CHANGED,
+    "health_transitions": CREATED,
+    # What was open ends.
+    "incidents": CHANGED,
+    "incident_events": CREATED,
+    "alerts": CHANGED,
+}
+MONITOR_REMOVED = {
+    "monitors": DELETED,
+    "monitor_schedules": DELETED,
+    "monitor_health": DELETED,
+    "check_results": DELETED,
+    "incidents": DELETED,
+    "incident_events": DELETED,
+    "alerts": DELETED,
+}
 USER_ADDED = {"users": CREATED}
 RESTRICTED_USER_ADDED = {**USER_ADDED, "user_customers": CREATED}
 TOKEN_ADDED = {"api_tokens": CREATED}
@@ -94,10 +113,10 @@ MONITOR_ROWS = [
         MONITOR,
         "write",
         {"name": "New", "status": "disabled"},
-        effect=RESCHEDULED,
+        effect=NOT_WATCHED,
         audit="monitor.update",
     ),
-    Row("PATCH", MONITOR, "status", {"status": "disabled"}, effect=RESCHEDULED, audit="monitor.update"),
+    Row("PATCH", MONITOR, "status", {"status": "disabled"}, effect=NOT_WATCHED, audit="monitor.update"),
     Row(
         "PATCH",
         MONITOR,
@@ -110,7 +129,7 @@ MONITOR_ROWS = [
         "DELETE",
         MONITOR,
         "write",
-        effect={"monitors": DELETED, "monitor_schedules": DELETED, "check_results": DELETED},
+        effect=MONITOR_REMOVED,
         audit="monitor.delete",
     ),
     Row(
@@ -122,8 +141,34 @@ MONITOR_ROWS = [
     ),
     Row("GET", f"{MONITOR}/check-history", "read"),
     Row("GET", f"{MONITOR}/check-history.csv", "read"),
+    Row("GET", f"{MONITOR}/incident-history", "read"),
+    Row("GET", f"{MONITOR}/alert-history", "read"),
     Row("POST", f"{MONITORS}/test", "write_new", NEW_MONITOR, silent="it stores nothing"),
     Row("POST", f"{MONITORS}/test", "write_h", {**NEW_MONITOR, **IN_HOUSE}, silent="it stores nothing"),
+]
+INCIDENT_ROWS = [
+    Row("GET", INCIDENTS + "?limit=200", "list", sees="incidents"),
+    Row("GET", INCIDENTS + "?limit=200&customerId={customer}", "list_c", sees="incidents"),
+    Row("GET", INCIDENTS + "?limit=200&monitorId={monitor}", "list_c", sees="incidents"),
+    Row("GET", INCIDENTS + "?limit=200&organizationId={house_id}", "list_h", sees="incidents"),
+    Row("GET", INCIDENT, "read"),
+    Row("GET", INCIDENTS + "/{incident_id}", "read"),
+    Row(
+        "POST",
+        f"{INCIDENT}/acknowledge",
+        "write",
+        effect={"incidents": CHANGED, "incident_events": CREATED, "alerts": CHANGED},
+        audit="incident.acknowledge",
+    ),
+    Row(
+        "POST",
+        f"{INCIDENT}/comments",
+        "write",
+        {"text": "New"},
+        201,
+        effect={"incident_events": CREATED},
+        audit="incident.comment",
+    ),
 ]
 CUSTOMER_ROWS = [
     Row("GET", CUSTOMERS + ALL, "list", sees="customers"),
@@ -363,6 +408,7 @@ ROWS = [
     *PUBLIC_ROWS,
     *SESSION_ROWS,
     *MONITOR_ROWS,
+    *INCIDENT_ROWS,
     *CUSTOMER_ROWS,
     *ORGANIZATION_ROWS,
     *USER_ROWS,

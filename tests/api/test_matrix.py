@@ -119,7 +119,7 @@ def wrong_sight(stage: Stage, caller: str, row: Row, cell: str, response: TestRe
     if row.sees is None:
         return
     body = response.get_json()
-    seen = [item["id"] for item in body.get("items", [body])]
+    seen = [item["id"] for item in body.get("items", body.get(row.sees, [body]))]
     things = stage.scenery.things[row.sees]
     expected = set().union(*(things.get(letter, set()) for letter in cell))
     if sorted(seen) != sorted(expected):

@@ -110,3 +110,35 @@ CHECK_EXPORT = (
     "77777777-7777-4777-8777-777777777777,2026-02-26T12:00:00.000Z,2026-02-26 13:00:00,success,,,,,148,false,"
     "1,local,Local,192.0.2.10,1,3,21,44,20,,,31,15,14\r\n"
 )
+
+INCIDENT_HISTORY: dict[str, Any] = {
+    "incidents": [
+        {
+            "id": 123,
+            "type": "connection_refused",
+            "status": "resolved",
+            "startedAt": "Feb 26, 2026, 12:10:00",
+            "endedAt": "Feb 26, 2026, 12:12:30",
+            "duration": "2m 30s",
+            "durationMs": 150_000,
+            "isOngoing": False,
+            "details": "Connection refused.",
+        }
+    ],
+    "total": 1,
+}
+
+ALERT_HISTORY: dict[str, Any] = {
+    "alerts": [
+        {
+            "id": 987,
+            "incidentId": 123,
+            "type": "slack",
+            "status": "sent",
+            "channelName": "Ops Slack",
+            "sentAt": "2026-02-26T12:11:00.000Z",
+            "errorMessage": None,
+        }
+    ],
+    "total": 1,
+}
