@@ -14,9 +14,10 @@ from sqlalchemy import and_, bindparam, exists, null, or_, select, union_all
 from sqlalchemy.orm import selectinload
 
 from app.domain.enums import MonitorStatus
+from app.domain.maintenance import next_start
 from app.extensions import db
 from app.models import MaintenancePeriod, MaintenanceTarget, MaintenanceWindow
-from app.services.maintenance_periods import concerns, unnoted, unnoted_at
+from app.services.maintenance_periods import concerns, plan_of, unnoted, unnoted_at
 
 SHOWN = 100
 """Windows of one monitor."""
@@ -167,7 +168,8 @@ def shown(monitor: Any, now: datetime) -> dict[str, Any]:
         .options(selectinload(_WINDOW.targets))
     )
     is_open = {window: noted or unnoted_at(window, now) is not None for window, noted in rows}
-    windows = sorted(is_open, key=lambda window: window.id, reverse=True)
+    windows = [window for window in is_open if is_open[window] or next_start(plan_of(window), now)]
+    windows.sort(key=lambda window: window.id, reverse=True)
     active = [window for window in windows if is_open[window]]
     return {
         "in_maintenance": bool(active) or monitor.status is MonitorStatus.MAINTENANCE,
