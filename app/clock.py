@@ -2,6 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+from app.domain.instants import to_iso
+
+__all__ = ["EPOCH", "MILLISECOND", "from_ms", "to_iso", "to_ms", "utcnow"]
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -20,11 +24,6 @@ def to_ms(instant: datetime) -> int:
 
 def from_ms(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def to_iso(instant: datetime) -> str:
-    """As the API writes it: ISO 8601, UTC, milliseconds."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def to_english(instant: datetime) -> str:

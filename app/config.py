@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,8 @@ from sqlalchemy.exc import ArgumentError
 
 from app.domain.http_url import HttpUrl, split_http_url
 from app.domain.reference import Reference, parse_references
+from app.domain.sms_url import read_sms_url
+from app.domain.smtp_url import SmtpServer, split_smtp_url
 from app.domain.target import TargetGuard
 from app.errors import SettingError
 
@@ -115,6 +118,18 @@ def _redis_url(value: str) -> str:
     if not is_url:
         raise ValueError("is not a redis URL")
     return value
+
+
+def _sender(value: str) -> str:
+    address = parseaddr(value)[1]
+    if not re.fullmatch(_EMAIL, address) or not re.fullmatch(r"[^\x00-\x1f\x7f-\x9f]+", value):
+        raise ValueError("is neither an e-mail address nor a name with one in angle brackets")
+    return value
+
+
+def _public_url(value: str) -> str:
+    split_http_url(value)
+    return value.rstrip("/")
 
 
 def _jwt_key(value: str) -> str:
@@ -245,6 +260,25 @@ class Settings:
     operator_email: str | None = _setting(
         _matching(_EMAIL, "an e-mail address"), "is told when Pillarbox itself is in trouble", None
     )
+    smtp_url: SmtpServer | None = _setting(  # noqa: RUF009 - a field, as all the others
+        split_smtp_url,
+        "server that takes our e-mail: `smtp://user:password@host:587`, `smtps://…` or `smtp://host:25`; "
+        "`?starttls=required`, `optional` or `off`",
+        None,
+        is_secret=True,
+    )
+    mail_from: str | None = _setting(
+        _sender, "sender of our e-mail, `alerts@example.com` or `Name <…>`; needed with `SMTP_URL`", None
+    )
+    sms_url: str | None = _setting(
+        read_sms_url,
+        "service that sends SMS, as an Apprise URL with `{to}` for the number",
+        None,
+        is_secret=True,
+    )
+    public_url: str | None = _setting(
+        _public_url, "where people reach Pillarbox, for the links in messages", None
+    )
     retention_days: int = _setting(
         _integer(1, 3650), "days that check results are kept; their hourly and daily sums stay", 30
     )
@@ -293,6 +327,8 @@ def load_settings(environ: Mapping[str, str], instance: Path) -> Settings:
         text = _given(setting, environ) or _generated(setting, instance)
         if text is not None:
             values[setting.name] = _parsed(setting, text)
+    if values.get("smtp_url") and not values.get("mail_from"):
+        raise SettingError("MAIL_FROM is not set, and SMTP_URL needs it")
     return Settings(**values)
 
 

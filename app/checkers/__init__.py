@@ -1,9 +1,7 @@
 """Checks one mailbox over IMAP or POP3: a pure call that needs neither Flask nor a database."""
 
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from app.checkers.attempt import Attempt
 from app.checkers.imap import check_imap
@@ -12,7 +10,7 @@ from app.checkers.verdict import judge
 from app.domain.enums import ErrorCode, Phase, Protocol
 from app.domain.outcome import CheckOutcome
 from app.domain.target import CheckTarget, TargetGuard
-from app.net.failure import CheckError
+from app.net.failure import CheckError, place_of
 from app.net.limits import Limits
 from app.net.text import has_control_characters
 from app.net.tls import CERTIFICATE_MESSAGES
@@ -86,7 +84,7 @@ def _try(attempt: Attempt) -> CheckError | None:
     except CheckError as failure:
         return _settled(failure, attempt)
     except Exception as error:  # noqa: BLE001 - the edge: a check has an outcome whatever happens
-        crash = CheckError(ErrorCode.INTERNAL_ERROR, f"The check itself failed: {_place(error)}.")
+        crash = CheckError(ErrorCode.INTERNAL_ERROR, f"The check itself failed: {place_of(error)}.")
         return _settled(crash, attempt)
     finally:
         attempt.hang_up()
@@ -116,10 +114,3 @@ def _refuse_control_characters(target: CheckTarget) -> None:
             )
             failure.phase = phase
             raise failure
-
-
-def _place(error: Exception) -> str:
-    """Type and place of an error. Its text stays out: it may quote anything, the password included."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
-    return f"{type(error).__name__} in {where}"

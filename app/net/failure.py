@@ -1,5 +1,8 @@
 """The one exception: why a check, or a delivery, ended, in words that may be shown to anybody."""
 
+import traceback
+from pathlib import Path
+
 from app.domain.enums import ErrorCode, Phase
 
 
@@ -18,3 +21,10 @@ class CheckError(Exception):
         self.phase: Phase | None = None
         self.waited_for: str | None = None
         """What a timeout was spent on, where the rung does not say it."""
+
+
+def place_of(error: Exception) -> str:
+    """Type and place of an error. Its text stays out: it may quote anything, the password included."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
+    return f"{type(error).__name__} in {where}"

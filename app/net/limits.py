@@ -42,9 +42,14 @@ class Limits:
         time.sleep(seconds)
         return True
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether more was sent than there is room for."""
+        return self.bytes_left <= 0 or self.lines_left <= 0
+
     def allow(self, size: int) -> int:
         """How many of `size` bytes may still be read, at least 1. Raises CheckError when none may."""
-        if self.bytes_left <= 0 or self.lines_left <= 0:
+        if self.is_used_up:
             raise CheckError(ErrorCode.PROTOCOL_ERROR, "The server sent far more than a check can need.")
         return min(size, self.bytes_left)
 

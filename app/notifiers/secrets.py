@@ -1,0 +1,77 @@
+"""What must not be read in an error: the secrets of a destination, and of the operator's own set-up."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from app.domain.channel_types import CHANNEL_TYPES
+from app.domain.notification import Destination
+from app.net.text import Cleaner
+from app.notifiers.plugins import GATEWAYS
+from app.notifiers.transport import Transport
+
+SHORTEST_PART = 6
+"""What is shorter in a URL is no key, but a word like `v1`."""
+URL_KEYS = ("url", "server")
+NAMES_A_HOST = frozenset({"http", "https", *GATEWAYS})
+KNOWN_WORDS = frozenset(
+    {
+        "automations", "direct", "invoke", "manual", "messages", "powerautomate", "services", "spaces",
+        "triggers", "webhooks", "workflows",
+    }
+)  # fmt: skip
+"""Of every URL of some service: masking them would only spoil a sentence."""
+
+
+def cleaner_for(destination: Destination | None, transport: Transport) -> Cleaner:
+    clean = Cleaner()
+    if destination is not None:
+        clean.learn(*_of_config(destination))
+    if transport.smtp_url is not None and transport.smtp_url.password:
+        clean.learn(transport.smtp_url.password)
+    if transport.sms_url is not None:
+        clean.learn(*_of_url(transport.sms_url))
+    # A target may quote half of what it was sent.
+    clean.is_login_sent = True
+    return clean
+
+
+def _of_config(destination: Destination) -> Iterator[str]:
+    kind = CHANNEL_TYPES.get(destination.type)
+    names = kind.secret_names if kind else destination.config.keys()
+    for name, value in destination.config.items():
+        if name in URL_KEYS:
+            yield from _of_url(str(value))
+        elif name in names:
+            yield from _of_value(value)
+
+
+def _of_value(value: Any) -> Iterator[str]:
+    """Whole, and for a header what stands behind its first word, as in `Bearer …`."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _of_value(item)
+    elif isinstance(value, str) and value:
+        yield value
+        rest = value.partition(" ")[2].strip()
+        if len(rest) >= SHORTEST_PART:
+            yield rest
+
+
+def _of_url(url: str) -> Iterator[str]:
+    """All behind the host, and each part of that which could be a key.
+
+    URLs of Apprise have keys in the place of the host too, but for those that lead to a server of one's own.
+    """
+    scheme, _, rest = url.partition("://")
+    secret = rest.partition("/")[2] if scheme.lower() in NAMES_A_HOST else rest
+    if len(secret) >= SHORTEST_PART:
+        yield secret
+    for part in _parts(secret):
+        yield from {part, unquote(part)}
+
+
+def _parts(text: str) -> Iterator[str]:
+    for separator in "/?&=:@#":
+        text = text.replace(separator, " ")
+    yield from (part for part in text.split() if len(part) >= SHORTEST_PART and part not in KNOWN_WORDS)
