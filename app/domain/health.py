@@ -7,7 +7,6 @@ recovery, a warning. The monitor follows its locations at once, because they hav
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from app.domain.enums import CheckStatus, ErrorCode, Health
 
@@ -41,7 +40,6 @@ class Seen:
     code: str | None
     at: datetime
     """When the check began."""
-    result_id: UUID | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -59,7 +57,6 @@ class LocationHealth:
     streak: int = 0
     since: datetime | None = None
     """When the first result of the streak began."""
-    result_id: UUID | None = None
     hard: int = 0
     """How many failures of the streak were more than a server's "later"."""
 
@@ -69,7 +66,7 @@ class LocationHealth:
 
     def after_a_gap(self) -> "LocationHealth":
         """What was confirmed stays; a streak that nobody watched to its end is none."""
-        return replace(self, streak=0, since=None, result_id=None, hard=0)
+        return replace(self, streak=0, since=None, hard=0)
 
     def follow(self, seen: Seen, rules: Rules) -> "LocationHealth":
         """The same with one more result."""
@@ -80,7 +77,6 @@ class LocationHealth:
             is_failing=seen.is_failure,
             streak=min(self.streak + 1, MAX_STREAK) if goes_on else 1,
             since=self.since if goes_on else seen.at,
-            result_id=self.result_id if goes_on else seen.result_id,
             hard=min((self.hard if goes_on else 0) + is_hard, MAX_STREAK),
         )
         health = after._concluded(seen, rules)
@@ -116,7 +112,6 @@ class WarningAlarm:
     hits: int
     """Results in a row that had it, counted up to MAX_STREAK."""
     since: datetime
-    result_id: UUID | None
     is_raised: bool = False
     misses: int = 0
     """Results in a row that did not have it."""
@@ -135,7 +130,7 @@ def follow_warnings(
     after: dict[str, WarningAlarm] = {}
     over: dict[str, datetime] = {}
     for code in seen.warnings:
-        known = alarms.get(code) or WarningAlarm(0, seen.at, seen.result_id)
+        known = alarms.get(code) or WarningAlarm(0, seen.at)
         hits = min(known.hits + 1, MAX_STREAK)
         is_raised = known.is_raised or hits >= rules.alert_checks
         after[code] = replace(known, hits=hits, is_raised=is_raised, misses=0, missed_since=None)

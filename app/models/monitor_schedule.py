@@ -94,8 +94,6 @@ class MonitorSchedule(Base):
     """How many results in a row failed, or did not, as the last one; counted up to MAX_STREAK."""
     streak_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the first of them began."""
-    streak_result_id: Mapped[UUID | None] = mapped_column(Uuid)
-    """The first of them, by its public id."""
     hard_failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """How many of them were more than a server's "later"."""
     warning_alarms: Mapped[dict[str, Any] | None] = mapped_column(Json)

@@ -1,10 +1,10 @@
 """Who is to be told of an incident: rows of the outbox, in the transaction of what they tell of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import joinedload
 
 from app.domain.channel_conditions import Recipient, delay_of, wants
@@ -12,6 +12,7 @@ from app.domain.enums import AlertEvent, AlertStatus, MonitorStatus, WarningCode
 from app.extensions import db
 from app.models import Alert, Customer, Incident, Monitor, Organization
 from app.services import channels, maintenance
+from app.services.locking import begin_writing
 
 WARNING_REMINDER = timedelta(days=1)
 """Nobody wants to read every hour for two weeks that a certificate will end."""
@@ -20,30 +21,39 @@ BEGUN = frozenset({AlertStatus.SENDING, AlertStatus.SENT, AlertStatus.FAILED})
 """An attempt in one of these may have reached somebody, also where it failed: an answer can be lost."""
 
 REMINDED_AT_ONCE = 200
+QUIET_PAUSE = timedelta(minutes=1)
+"""When a reminder that maintenance keeps back is looked at again."""
+
+Target = tuple[int | None, str | None]
+"""Channel or direct address, by which messages to one target are told from others."""
 
 
-def announce(incident: Incident, now: datetime) -> None:
-    """Tell all who want to know, each after its delay. The incident is new."""
-    for recipient in _recipients(incident, AlertEvent.ALERT):
-        delay = delay_of(recipient, incident.started_at, now)
-        _add(incident, recipient, AlertEvent.ALERT, now=now, due_at=now + delay)
-    incident.next_reminder_at = now + _reminder_distance(incident)
+def announce(incidents: Sequence[Incident], now: datetime) -> None:
+    """Tell all who want to know, each after its delay. The incidents are new."""
+    distances = _reminder_distances(incidents)
+    for incident, recipients in _recipients(incidents, AlertEvent.ALERT):
+        for recipient in recipients:
+            delay = delay_of(recipient, incident.started_at, now)
+            _add(incident, recipient, AlertEvent.ALERT, now=now, due_at=now + delay)
+        incident.next_reminder_at = now + distances[incident.id]
 
 
-def conclude(incident: Incident, now: datetime) -> None:
+def conclude(incidents: Sequence[Incident], now: datetime) -> None:
     """Tell those who were told that it is over; those who were not yet told need not know.
 
-    The incident is held by the caller.
+    The incidents are held by the caller.
     """
-    told = set()
-    for alert in _held(incident):
+    told: dict[int, set[Target]] = {}
+    for alert in _held(incidents):
         if alert.status is AlertStatus.PENDING and alert.event is not AlertEvent.RECOVERY:
             alert.status = AlertStatus.CANCELLED
         elif alert.status in BEGUN:
-            told.add((alert.channel_id, alert.address))
-    for recipient in _recipients(incident, AlertEvent.RECOVERY):
-        if (recipient.channel_id, recipient.address) in told:
-            _add(incident, recipient, AlertEvent.RECOVERY, now=now, due_at=now)
+            told.setdefault(alert.incident_id, set()).add((alert.channel_id, alert.address))
+    informed = [incident for incident in incidents if incident.id in told]
+    for incident, recipients in _recipients(informed, AlertEvent.RECOVERY):
+        for recipient in recipients:
+            if _target(recipient) in told[incident.id]:
+                _add(incident, recipient, AlertEvent.RECOVERY, now=now, due_at=now)
 
 
 def remind(now: datetime) -> int:
@@ -51,51 +61,65 @@ def remind(now: datetime) -> int:
 
     Not of those in maintenance: they are reminded of when it is over.
     """
+    is_due = (Incident.ended_at.is_(None), Incident.next_reminder_at <= now)
+    if not db.session.scalar(select(exists().where(*is_due))):
+        return 0
+    begin_writing()
     due = db.session.scalars(
         select(Incident)
-        .where(Incident.ended_at.is_(None), Incident.next_reminder_at <= now)
+        .where(*is_due)
         .order_by(Incident.next_reminder_at)
         .limit(REMINDED_AT_ONCE)
         .options(joinedload(Incident.monitor, innerjoin=True))
         .with_for_update(of=Incident, skip_locked=True)
     )
     coverage = maintenance.covered(now)
-    reminded = 0
+    reminded = []
     for incident in due:
         monitor = incident.monitor
-        is_quiet = monitor.status is MonitorStatus.MAINTENANCE or coverage.covers(
-            monitor.customer_id, monitor.id
-        )
-        if is_quiet:
-            incident.next_reminder_at = now + timedelta(minutes=1)
-            continue
-        _remind(incident, now)
-        reminded += 1
-    return reminded
+        if monitor.status is MonitorStatus.MAINTENANCE or coverage.covers(monitor.customer_id, monitor.id):
+            incident.next_reminder_at = now + QUIET_PAUSE
+        else:
+            reminded.append(incident)
+    _remind(reminded, now)
+    return len(reminded)
 
 
-def _remind(incident: Incident, now: datetime) -> None:
+def _remind(incidents: Sequence[Incident], now: datetime) -> None:
+    distances = _reminder_distances(incidents)
     waiting = {
-        (alert.channel_id, alert.address)
-        for alert in _held(incident)
+        (alert.incident_id, alert.channel_id, alert.address)
+        for alert in _held(incidents)
         if alert.status in {AlertStatus.PENDING, AlertStatus.SENDING}
     }
-    for recipient in _recipients(incident, AlertEvent.REMINDER):
-        # Who is still to be told, or is being told at this moment, need not be reminded.
-        if (recipient.channel_id, recipient.address) not in waiting:
-            _add(incident, recipient, AlertEvent.REMINDER, now=now, due_at=now)
-    incident.next_reminder_at = now + _reminder_distance(incident)
+    for incident, recipients in _recipients(incidents, AlertEvent.REMINDER):
+        for recipient in recipients:
+            # Who is still to be told, or is being told at this moment, need not be reminded.
+            if (incident.id, *_target(recipient)) not in waiting:
+                _add(incident, recipient, AlertEvent.REMINDER, now=now, due_at=now)
+        incident.next_reminder_at = now + distances[incident.id]
 
 
-def _held(incident: Incident) -> Iterable[Alert]:
+def _held(incidents: Sequence[Incident]) -> Iterable[Alert]:
+    ids = [incident.id for incident in incidents]
     return db.session.scalars(
-        select(Alert).where(Alert.incident_id == incident.id).order_by(Alert.id).with_for_update()
+        select(Alert).where(Alert.incident_id.in_(ids)).order_by(Alert.id).with_for_update()
     )
 
 
-def _recipients(incident: Incident, event: AlertEvent) -> list[Recipient]:
-    monitor = db.session.get_one(Monitor, incident.monitor_id)
-    return [recipient for recipient in channels.recipients(monitor) if wants(recipient, event, incident.type)]
+def _recipients(
+    incidents: Sequence[Incident], event: AlertEvent
+) -> Iterator[tuple[Incident, list[Recipient]]]:
+    """Each incident with those who want to hear of such an event."""
+    ids = {incident.monitor_id for incident in incidents}
+    monitors = list(db.session.scalars(select(Monitor).where(Monitor.id.in_(ids)))) if ids else []
+    found = channels.recipients_of(monitors) if monitors else {}
+    for incident in incidents:
+        yield incident, [one for one in found[incident.monitor_id] if wants(one, event, incident.type)]
+
+
+def _target(recipient: Recipient) -> Target:
+    return recipient.channel_id, recipient.address
 
 
 def _add(
@@ -120,13 +144,18 @@ def _add(
     )
 
 
-def _reminder_distance(incident: Incident) -> timedelta:
-    minutes = db.session.scalar(
-        select(func.coalesce(Customer.alert_reminder_minutes, Organization.alert_reminder_minutes))
-        .select_from(Monitor)
+def _reminder_distances(incidents: Sequence[Incident]) -> dict[int, timedelta]:
+    minutes = func.coalesce(Customer.alert_reminder_minutes, Organization.alert_reminder_minutes)
+    found = db.session.execute(
+        select(Monitor.id, minutes.label("minutes"))
         .join(Customer, Customer.id == Monitor.customer_id)
         .join(Organization, Organization.id == Monitor.organization_id)
-        .where(Monitor.id == incident.monitor_id)
+        .where(Monitor.id.in_({incident.monitor_id for incident in incidents}))
     )
-    distance = timedelta(minutes=minutes or 0)
-    return max(distance, WARNING_REMINDER) if incident.subject in set(WarningCode) else distance
+    by_monitor = {row.id: timedelta(minutes=row.minutes) for row in found}
+    return {
+        incident.id: max(by_monitor[incident.monitor_id], WARNING_REMINDER)
+        if incident.subject in set(WarningCode)
+        else by_monitor[incident.monitor_id]
+        for incident in incidents
+    }

@@ -16,6 +16,7 @@ from app.domain.notification import Delivery, Destination, Notice
 from app.extensions import db
 from app.models import Alert, Incident, Monitor
 from app.services import channels, maintenance, notices
+from app.services.alerts import Target
 from app.services.locking import begin_writing
 
 LEASE = timedelta(seconds=90)
@@ -28,9 +29,6 @@ BACK_OFF = tuple(
 
 LOOKED_AT = 500
 """Of what is due, so many are looked at at once, without what goes to targets that have their share."""
-
-Target = tuple[int | None, str | None]
-"""Channel or direct address, by which attempts to one target are told from others."""
 
 LOST = "The scheduler ended while this was being sent; whether it arrived is not known."
 GONE = "The channel was removed or switched off."
@@ -132,22 +130,29 @@ def _due(
         earlier.address.is_not_distinct_from(Alert.address),
     )
     query = (
-        select(Alert, Monitor.customer_id, Monitor.status)
+        select(Alert.id, Alert.channel_id, Alert.address)
         .join(Incident, Incident.id == Alert.incident_id)
         .join(Monitor, Monitor.id == Alert.monitor_id)
         .where(Alert.status == AlertStatus.PENDING, Alert.due_at <= now, ~is_overtaking)
+        .where(or_(Alert.event == AlertEvent.RECOVERY, ~_is_quiet(now)))
         .where(*(~_is_to(target) for target, count in busy.items() if count >= per_target))
         .order_by(Alert.priority, Alert.due_at, Alert.id)
         .limit(LOOKED_AT)
     )
     if holding:
         query = query.where(Incident.location_id.not_in(holding))
+    for number, channel_id, address in db.session.execute(query).all():
+        yield number, (channel_id, address)
+
+
+def _is_quiet(now: datetime) -> ColumnElement[bool]:
+    """Told when maintenance is over, unless the incident is by then."""
     coverage = maintenance.covered(now)
-    for alert, customer_id, status in db.session.execute(query).all():
-        is_quiet = status is MonitorStatus.MAINTENANCE or coverage.covers(customer_id, alert.monitor_id)
-        # Told when maintenance is over, unless the incident is by then.
-        if not is_quiet or alert.event is AlertEvent.RECOVERY:
-            yield alert.id, (alert.channel_id, alert.address)
+    return or_(
+        Monitor.status == MonitorStatus.MAINTENANCE,
+        Monitor.customer_id.in_(coverage.customers),
+        Monitor.id.in_(coverage.monitors),
+    )
 
 
 def _is_to(target: Target) -> ColumnElement[bool]:
@@ -178,7 +183,7 @@ def _locked(chosen: list[int]) -> Iterable[tuple[Alert, Incident]]:
         .with_for_update(of=Alert, skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    return sorted((tuple(row) for row in found.all()), key=lambda row: chosen.index(row[0].id))
+    return sorted(((row[0], row[1]) for row in found.all()), key=lambda row: chosen.index(row[0].id))
 
 
 def _take_back(now: datetime) -> None:

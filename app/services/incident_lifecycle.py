@@ -1,12 +1,11 @@
 """Incidents as results open and resolve them, with what is told of them, in the results' transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from app.clock import to_iso
 from app.domain.enums import IncidentEventKind
@@ -21,75 +20,89 @@ NOT_WATCHED = "The monitor is not checked any more, so nobody would see the reco
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """The result that an incident began with."""
+class Beginning:
+    """An incident that is to be opened, and the result that it began with."""
 
+    monitor_id: int
+    organization_id: int
+    subject: str
     location_id: int
     at: datetime
-    result_id: UUID | None
-
-    @classmethod
-    def of_texts(cls, location_id: int, at: str, result_id: str | None) -> "Evidence":
-        return cls(location_id, datetime.fromisoformat(at), UUID(result_id) if result_id else None)
 
 
-def open_subjects(monitor_id: int) -> Mapping[str, Incident]:
-    """The open incidents of a monitor, by subject. Its row of `monitor_health` is held by the caller."""
+@dataclass(frozen=True)
+class Ending:
+    """An incident that is over, since the first good result."""
+
+    incident: Incident
+    ended_at: datetime
+    text: str | None = None
+
+
+def open_incidents(monitor_ids: Sequence[int]) -> dict[int, dict[str, Incident]]:
+    """The open incidents of these monitors, by subject. Their `monitor_health` is held by the caller."""
+    found: dict[int, dict[str, Incident]] = {number: {} for number in monitor_ids}
+    for incident in db.session.scalars(
+        select(Incident).where(Incident.monitor_id.in_(monitor_ids), Incident.ended_at.is_(None))
+    ):
+        found[incident.monitor_id][incident.subject] = incident
+    return found
+
+
+def begin(beginnings: Sequence[Beginning], now: datetime) -> None:
+    """Open incidents and tell who wants to know: a server that dies takes hundreds of mailboxes with it."""
+    if not beginnings:
+        return
+    results = _results(beginnings)
+    places = db.session.scalars(
+        select(Location).where(Location.id.in_({one.location_id for one in beginnings}))
+    )
+    locations = {place.id: place for place in places}
+    incidents = []
+    for one in beginnings:
+        result = results.get((one.monitor_id, one.location_id, one.at))
+        incidents.append(
+            Incident(
+                organization_id=one.organization_id,
+                monitor_id=one.monitor_id,
+                location_id=one.location_id,
+                subject=one.subject,
+                type=_type(one.subject, result),
+                started_at=one.at,
+                opened_at=now,
+                error_message=result and (result.error_message or result.warning_message),
+                evidence=_shown(one, locations[one.location_id], result),
+            )
+        )
+    db.session.add_all(incidents)
+    db.session.flush()  # the ids
+    for incident in incidents:
+        _note(incident, IncidentEventKind.OPENED, incident.error_message, now)
+    alerts.announce(incidents, now)
+
+
+def end(endings: Sequence[Ending], now: datetime) -> None:
+    """Resolve incidents and tell those who were told of them."""
+    if not endings:
+        return
+    for one in endings:
+        incident = one.incident
+        # Clocks of two schedulers need not quite agree.
+        incident.ended_at = max(one.ended_at, incident.started_at)
+        incident.resolved_at = now
+        incident.next_reminder_at = None
+        _note(incident, IncidentEventKind.RESOLVED, one.text, now)
+    db.session.flush()  # incidents are locked before their alerts, by everybody
+    alerts.conclude([one.incident for one in endings], now)
+
+
+def _results(beginnings: Sequence[Beginning]) -> dict[tuple[int, int, datetime], CheckResult]:
+    """Without those that are not kept any more."""
+    key = tuple_(CheckResult.monitor_id, CheckResult.checked_at)
     found = db.session.scalars(
-        select(Incident).where(Incident.monitor_id == monitor_id, Incident.ended_at.is_(None))
+        select(CheckResult).where(key.in_([(one.monitor_id, one.at) for one in beginnings]))
     )
-    return {incident.subject: incident for incident in found}
-
-
-def open_incident(
-    *, monitor_id: int, organization_id: int, subject: str, evidence: Evidence, now: datetime
-) -> Incident:
-    """Begin an incident and tell who wants to know."""
-    result = _result(monitor_id, evidence)
-    incident = Incident(
-        organization_id=organization_id,
-        monitor_id=monitor_id,
-        location_id=evidence.location_id,
-        subject=subject,
-        type=_type(subject, result),
-        started_at=evidence.at,
-        opened_at=now,
-        error_message=result and (result.error_message or result.warning_message),
-        evidence=_shown(evidence, result),
-    )
-    db.session.add(incident)
-    db.session.flush()  # the id
-    _note(incident, IncidentEventKind.OPENED, incident.error_message, now)
-    alerts.announce(incident, now)
-    return incident
-
-
-def resolve(incident: Incident, *, ended_at: datetime, now: datetime, text: str | None = None) -> None:
-    """End an incident and tell those who were told of it."""
-    # Clocks of two schedulers need not quite agree.
-    incident.ended_at = max(ended_at, incident.started_at)
-    incident.resolved_at = now
-    incident.next_reminder_at = None
-    _note(incident, IncidentEventKind.RESOLVED, text, now)
-    alerts.conclude(incident, now)
-
-
-def close_all(monitor_id: int, now: datetime) -> None:
-    """End what is open of a monitor that nobody checks any more."""
-    for incident in open_subjects(monitor_id).values():
-        resolve(incident, ended_at=now, now=now, text=NOT_WATCHED)
-
-
-def _result(monitor_id: int, evidence: Evidence) -> CheckResult | None:
-    """None for one that is not kept any more. What was stored before streaks were is found by its time."""
-    query = select(CheckResult).where(
-        CheckResult.monitor_id == monitor_id,
-        CheckResult.checked_at == evidence.at,
-        CheckResult.location_id == evidence.location_id,
-    )
-    if evidence.result_id is not None:
-        query = query.where(CheckResult.public_id == evidence.result_id)
-    return db.session.scalar(query.limit(1))
+    return {(result.monitor_id, result.location_id, result.checked_at): result for result in found}
 
 
 def _type(subject: str, result: CheckResult | None) -> str:
@@ -98,11 +111,10 @@ def _type(subject: str, result: CheckResult | None) -> str:
     return result.error_code
 
 
-def _shown(evidence: Evidence, result: CheckResult | None) -> dict[str, Any]:
-    location = db.session.get_one(Location, evidence.location_id)
+def _shown(one: Beginning, location: Location, result: CheckResult | None) -> dict[str, Any]:
     return {
         "resultId": str(result.public_id) if result else None,
-        "checkedAt": to_iso(evidence.at),
+        "checkedAt": to_iso(one.at),
         "locationCode": location.code,
         "locationName": location.name,
         "diagnostics": result.diagnostics if result else None,

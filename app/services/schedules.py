@@ -239,9 +239,11 @@ def recheck_after_maintenance(location_id: int, now: datetime) -> int:
         and not coverage.covers(schedule.customer_id, schedule.monitor_id)
     ]
     if over:
+        # Who holds a row at this moment is about to settle it, and waiting for it could be a deadlock.
+        waiting = select(row.id).where(row.id.in_(over), row.next_check_at_ms > now_ms, is_free(row, now_ms))
         db.session.execute(
             update(row)
-            .where(row.id.in_(over), row.next_check_at_ms > now_ms, is_free(row, now_ms))
+            .where(row.id.in_(waiting.with_for_update(skip_locked=True)))
             .values(next_check_at_ms=now_ms)
             .execution_options(synchronize_session=False)
         )

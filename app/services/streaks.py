@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from app.clock import from_ms, to_ms
 from app.domain.claimed_check import ClaimedCheck
@@ -17,7 +16,6 @@ WRITTEN = (
     "health",
     "streak",
     "streak_since",
-    "streak_result_id",
     "hard_failures",
     "warning_alarms",
 )
@@ -75,7 +73,6 @@ def step(
         status=outcome.status,
         code=outcome.code,
         at=checked_at,
-        result_id=claim.token,
         warnings=tuple(outcome.diagnostics.get("warnings", ())),
     )
     before = LocationHealth(
@@ -83,7 +80,6 @@ def step(
         is_failing=row.last_status is CheckStatus.ERROR,
         streak=row.streak,
         since=row.streak_since,
-        result_id=row.streak_result_id,
         hard=row.hard_failures,
     )
     silent_since = None
@@ -118,7 +114,6 @@ def columns_of(step: Step) -> dict[str, Any]:
         "health": after.health,
         "streak": after.streak,
         "streak_since": after.since,
-        "streak_result_id": after.result_id,
         "hard_failures": after.hard,
         "warning_alarms": {code: _stored(alarm) for code, alarm in step.alarms.items()} or None,
     }
@@ -133,7 +128,6 @@ def _alarm(values: Mapping[str, Any]) -> WarningAlarm:
     return WarningAlarm(
         hits=values["hits"],
         since=datetime.fromisoformat(values["since"]),
-        result_id=UUID(values["resultId"]) if values.get("resultId") else None,
         is_raised=values["isRaised"],
         misses=values["misses"],
         missed_since=datetime.fromisoformat(missed_since) if missed_since else None,
@@ -144,7 +138,6 @@ def _stored(alarm: WarningAlarm) -> dict[str, Any]:
     return {
         "hits": alarm.hits,
         "since": alarm.since.isoformat(),
-        "resultId": str(alarm.result_id) if alarm.result_id else None,
         "isRaised": alarm.is_raised,
         "misses": alarm.misses,
         "missedSince": alarm.missed_since.isoformat() if alarm.missed_since else None,

@@ -9,21 +9,34 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 
 from app.clock import to_ms
 from app.domain.enums import CheckStatus, Health, MonitorStatus
 from app.domain.health import Rules, conclude, quorum
 from app.extensions import db
-from app.models import Customer, HealthTransition, Monitor, MonitorHealth, MonitorSchedule, Organization
+from app.models import (
+    Customer,
+    HealthTransition,
+    Incident,
+    Monitor,
+    MonitorHealth,
+    MonitorSchedule,
+    Organization,
+)
 from app.services import incident_lifecycle, maintenance
-from app.services.incident_lifecycle import DOWNTIME, Evidence
+from app.services.incident_lifecycle import DOWNTIME, NOT_WATCHED, Beginning, Ending
 from app.services.streaks import Step, is_raised
 from app.services.upserts import insert_into
 
 _HEALTH = cast(Table, MonitorHealth.__table__)
 _TRANSITIONS = cast(Table, HealthTransition.__table__)
 _ROW = MonitorSchedule
+_CHANGED = (
+    update(_HEALTH)
+    .where(_HEALTH.c.monitor_id == bindparam("number"))
+    .values(health=bindparam("concluded"), since=bindparam("changed_at"))
+)
 
 
 @dataclass(frozen=True)
@@ -37,8 +50,10 @@ class Situation:
     health: Health
     rows: Sequence[Any]
     """Its schedule rows, of all locations."""
-    steps: Sequence[Step] = field(default=())
+    steps: Sequence[Step]
     """What has just come in."""
+    is_open: Mapping[str, Incident]
+    """Its open incidents, by subject."""
 
     def known(self, now: datetime) -> list[Any]:
         """Rows of locations that have a say: they are planned, have data, and have made up their mind."""
@@ -60,8 +75,10 @@ def follow(steps: Sequence[Step], now: datetime) -> None:
     by_monitor: dict[int, list[Step]] = {}
     for step in steps:
         by_monitor.setdefault(step.claim.monitor_id, []).append(step)
+    conclusions = Conclusions()
     for situation in _situations(by_monitor, now):
-        _conclude(situation, now)
+        conclusions.add(situation, now)
+    conclusions.write(now)
 
 
 def stop_watching(monitor: Monitor, rows: Iterable[MonitorSchedule], now: datetime) -> None:
@@ -76,13 +93,17 @@ def stop_watching(monitor: Monitor, rows: Iterable[MonitorSchedule], now: dateti
     _note([(monitor.id, row.location_id, now, Health.PENDING) for row in left])
     for row in left:
         row.health, row.streak, row.hard_failures = Health.PENDING, 0, 0
-        row.streak_since = row.streak_result_id = row.warning_alarms = None
+        row.streak_since = row.warning_alarms = None
         row.in_maintenance = False
     db.session.flush()
+    conclusions = Conclusions()
     for situation in _situations({monitor.id: []}, now):
-        _conclude(situation, now)
+        conclusions.add(situation, now)
         if not situation.known(now):
-            incident_lifecycle.close_all(monitor.id, now)
+            conclusions.endings += [
+                Ending(incident, now, NOT_WATCHED) for incident in situation.is_open.values()
+            ]
+    conclusions.write(now)
 
 
 def _transitions_of(step: Step) -> Iterable[tuple[int, int, datetime, Health]]:
@@ -129,6 +150,7 @@ def _situations(by_monitor: Mapping[int, Sequence[Step]], now: datetime) -> list
     rows: dict[int, list[Any]] = {number: [] for number in ids}
     for row in connection.execute(_schedule_rows(ids)):
         rows[row.monitor_id].append(row)
+    is_open = incident_lifecycle.open_incidents(ids)
     coverage = maintenance.covered(now)
     return [
         Situation(
@@ -140,6 +162,7 @@ def _situations(by_monitor: Mapping[int, Sequence[Step]], now: datetime) -> list
             health=before[row.id],
             rows=rows[row.id],
             steps=by_monitor[row.id],
+            is_open=is_open[row.id],
         )
         for row in connection.execute(_monitors(ids))
     ]
@@ -155,7 +178,6 @@ def _schedule_rows(ids: Sequence[int]) -> Any:
             _ROW.last_status,
             _ROW.health,
             _ROW.streak_since,
-            _ROW.streak_result_id,
             _ROW.warning_alarms,
         )
         .where(_ROW.monitor_id.in_(ids))
@@ -182,70 +204,76 @@ def _monitors(ids: Sequence[int]) -> Any:
     )
 
 
-def _conclude(situation: Situation, now: datetime) -> None:
-    known = situation.known(now)
-    health = conclude([row.health for row in known], situation.rules)
-    if health is not situation.health:
-        db.session.connection().execute(
-            update(_HEALTH)
-            .where(_HEALTH.c.monitor_id == situation.monitor_id)
-            .values(health=health, since=_since(situation, health, now))
-        )
-    is_open = incident_lifecycle.open_subjects(situation.monitor_id)
-    if health is Health.DOWN:
-        failing = [row for row in known if row.health is Health.DOWN and row.last_status is CheckStatus.ERROR]
-        # After maintenance, what is down may be about to recover: then it is no news.
-        if DOWNTIME not in is_open and failing and not situation.in_maintenance:
-            _open(situation, DOWNTIME, _failure(situation, failing), now)
-    elif known and DOWNTIME in is_open:
-        # With nobody who knows, silence ends nothing.
-        incident_lifecycle.resolve(is_open[DOWNTIME], ended_at=_recovered_at(situation, now), now=now)
-    _conclude_warnings(situation, known, is_open, now)
+@dataclass
+class Conclusions:
+    """What follows for all monitors of a batch, to be written together."""
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    beginnings: list[Beginning] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+
+    def write(self, now: datetime) -> None:
+        if self.changes:
+            db.session.connection().execute(_CHANGED, self.changes)
+        incident_lifecycle.begin(self.beginnings, now)
+        incident_lifecycle.end(self.endings, now)
+
+    def add(self, situation: Situation, now: datetime) -> None:
+        known, is_open = situation.known(now), situation.is_open
+        health = conclude([row.health for row in known], situation.rules)
+        if health is not situation.health:
+            since = _since(situation, health, now)
+            self.changes.append({"number": situation.monitor_id, "concluded": health, "changed_at": since})
+        if health is Health.DOWN:
+            down = [row for row in known if row.health is Health.DOWN]
+            failing = [row for row in down if row.last_status is CheckStatus.ERROR]
+            # After maintenance, what is down may be about to recover: then it is no news.
+            if DOWNTIME not in is_open and failing and not situation.in_maintenance:
+                self.beginnings.append(_failure(situation, failing))
+        elif known and DOWNTIME in is_open:
+            # With nobody who knows, silence ends nothing.
+            self.endings.append(Ending(is_open[DOWNTIME], _recovered_at(situation, now)))
+        self._add_warnings(situation, known, now)
+
+    def _add_warnings(self, situation: Situation, known: Sequence[Any], now: datetime) -> None:
+        is_open, enough = situation.is_open, quorum(len(known), situation.rules)
+        seen = {code for row in situation.rows for code in row.warning_alarms or ()}
+        for code in sorted(seen | is_open.keys() - {DOWNTIME}):
+            raised = [row for row in known if is_raised(row.warning_alarms, code)]
+            if len(raised) >= enough:
+                if code not in is_open and not situation.in_maintenance:
+                    self.beginnings.append(_warning(situation, raised, code))
+            elif known and code in is_open:
+                ended = [step.over[code] for step in situation.steps if code in step.over]
+                self.endings.append(Ending(is_open[code], min(ended, default=now)))
 
 
-def _conclude_warnings(
-    situation: Situation, known: Sequence[Any], is_open: Mapping[str, Any], now: datetime
-) -> None:
-    enough = quorum(len(known), situation.rules)
-    codes = {code for row in situation.rows for code in row.warning_alarms or ()} | (
-        set(is_open) - {DOWNTIME}
-    )
-    for code in sorted(codes):
-        raised = [row for row in known if is_raised(row.warning_alarms, code)]
-        if len(raised) >= enough:
-            if code not in is_open and not situation.in_maintenance:
-                _open(situation, code, _warning(situation, raised, code), now)
-        elif known and code in is_open:
-            ended = [step.over[code] for step in situation.steps if code in step.over]
-            incident_lifecycle.resolve(is_open[code], ended_at=min(ended, default=now), now=now)
+def _failure(situation: Situation, failing: Sequence[Any]) -> Beginning:
+    """With the first failing result; when maintenance is just over, with the first after it."""
+    for step in situation.steps:
+        if step.was_in_maintenance and step.after.is_down and step.after.is_failing:
+            return _beginning(situation, DOWNTIME, step.claim.location_id, step.checked_at)
+    first = min(failing, key=lambda row: row.streak_since)
+    return _beginning(situation, DOWNTIME, first.location_id, first.streak_since)
 
 
-def _open(situation: Situation, subject: str, evidence: Evidence, now: datetime) -> None:
-    incident_lifecycle.open_incident(
+def _warning(situation: Situation, raised: Sequence[Any], code: str) -> Beginning:
+    for step in situation.steps:
+        if code in step.alarms and step.was_in_maintenance:
+            return _beginning(situation, code, step.claim.location_id, step.checked_at)
+    since = {row.location_id: datetime.fromisoformat(row.warning_alarms[code]["since"]) for row in raised}
+    first = min(since, key=lambda location_id: since[location_id])
+    return _beginning(situation, code, first, since[first])
+
+
+def _beginning(situation: Situation, subject: str, location_id: int, at: datetime) -> Beginning:
+    return Beginning(
         monitor_id=situation.monitor_id,
         organization_id=situation.organization_id,
         subject=subject,
-        evidence=evidence,
-        now=now,
+        location_id=location_id,
+        at=at,
     )
-
-
-def _failure(situation: Situation, failing: Sequence[Any]) -> Evidence:
-    """The first failing result; when maintenance is just over, the first after it."""
-    for step in situation.steps:
-        if step.was_in_maintenance and step.after.is_down and step.after.is_failing:
-            return Evidence(step.claim.location_id, step.checked_at, step.claim.token)
-    first = min(failing, key=lambda row: row.streak_since)
-    return Evidence(first.location_id, first.streak_since, first.streak_result_id)
-
-
-def _warning(situation: Situation, raised: Sequence[Any], code: str) -> Evidence:
-    for step in situation.steps:
-        if code in step.alarms and step.was_in_maintenance:
-            return Evidence(step.claim.location_id, step.checked_at, step.claim.token)
-    first = min(raised, key=lambda row: str(row.warning_alarms[code]["since"]))
-    alarm = first.warning_alarms[code]
-    return Evidence.of_texts(first.location_id, alarm["since"], alarm["resultId"])
 
 
 def _since(situation: Situation, health: Health, now: datetime) -> datetime:

@@ -14,7 +14,7 @@ HEALTH = "health IN ('pending', 'up', 'degraded', 'down', 'no_data')"
 IS_OPEN = sa.text("ended_at IS NULL")
 IN_MAINTENANCE = sa.text("in_maintenance")
 STREAK = (
-    "warning_alarms", "hard_failures", "streak_result_id", "streak_since", "streak", "in_maintenance",
+    "warning_alarms", "hard_failures", "streak_since", "streak", "in_maintenance",
     "data_until_ms",
 )  # fmt: skip
 
@@ -41,7 +41,6 @@ def _add_streaks() -> None:
         sa.Column("in_maintenance", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("streak", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("streak_since", INSTANT),
-        sa.Column("streak_result_id", sa.Uuid()),
         sa.Column("hard_failures", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("warning_alarms", sa.JSON()),
     ):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 from random import Random
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -61,12 +60,12 @@ def looks(
     """Runs of one answer, because results by chance alone hardly ever repeat."""
     runs = draw(st.lists(st.tuples(st.sampled_from(answers), st.integers(1, 4)), max_size=12))
     found, at = [], START
-    for number, (status, code) in enumerate(answer for answer, times in runs for _ in range(times)):
+    for status, code in (answer for answer, times in runs for _ in range(times)):
         at += draw(st.sampled_from(TIMES))
         warnings: tuple[str, ...] = ()
         if status is CheckStatus.WARNING:
             warnings = tuple(draw(st.lists(st.sampled_from([*WarningCode]), min_size=1, unique=True)))
-        seen = Seen(status, code, at, UUID(int=number), warnings)
+        seen = Seen(status, code, at, warnings)
         found.append(Look(seen, is_after_gap=draw(st.integers(0, 15)) == 0))
     return found
 
@@ -86,7 +85,7 @@ def end_of(story: Sequence[Look], rules: Rules) -> LocationHealth:
 def story_of(*codes: ErrorCode | None, every: timedelta = timedelta(minutes=5)) -> list[Look]:
     """A result for each code, None being a success."""
     return [
-        Look(Seen(CheckStatus.ERROR if code else CheckStatus.SUCCESS, code, START + every * at, UUID(int=at)))
+        Look(Seen(CheckStatus.ERROR if code else CheckStatus.SUCCESS, code, START + every * at))
         for at, code in enumerate(codes)
     ]
 
@@ -145,7 +144,7 @@ def test_a_streak_tells_of_its_first_result(story: list[Look], rules: Rules) -> 
     for end, now in enumerate(played(story, rules), start=1):
         run = last_run(story[:end])
         assert (now.is_failing, now.streak) == (run[0].is_failure, len(run))
-        assert (now.since, now.result_id) == (run[0].at, run[0].result_id)
+        assert now.since == run[0].at
         assert now.hard == sum(seen.is_failure and seen.code != LATER for seen in run)
 
 
@@ -202,7 +201,7 @@ def test_a_streak_is_counted_no_further_than_it_matters() -> None:
     end = end_of(story, Rules())
 
     assert (end.streak, end.hard) == (MAX_STREAK, MAX_STREAK)
-    assert (end.since, end.result_id) == (story[1].seen.at, story[1].seen.result_id)
+    assert end.since == story[1].seen.at
 
 
 def test_a_mailbox_that_never_worked_is_pending_until_its_failure_is_confirmed() -> None:
@@ -238,7 +237,7 @@ def test_a_gap_confirms_nothing_and_takes_nothing_back(story: list[Look], rules:
     after = before.after_a_gap()
 
     assert after.health is before.health
-    assert (after.streak, after.hard, after.since, after.result_id) == (0, 0, None, None)
+    assert (after.streak, after.hard, after.since) == (0, 0, None)
 
 
 def test_a_failure_on_each_side_of_a_gap_is_no_row() -> None:
@@ -310,7 +309,6 @@ class Alarmed:
 
     is_raised: bool
     since: datetime
-    result_id: UUID | None
 
 
 CODE = WarningCode.SLOW_RESPONSE
@@ -319,10 +317,10 @@ TOLD = [(CODE,), (CODE, WarningCode.MAILBOX_STALE), (), (WarningCode.MAILBOX_STA
 
 def told(number: int, codes: tuple[WarningCode, ...] | None) -> Look:
     """A result with these warnings, or a failed one (None)."""
-    at, result_id = START + timedelta(minutes=number), UUID(int=number)
+    at = START + timedelta(minutes=number)
     if codes is None:
-        return Look(Seen(CheckStatus.ERROR, ErrorCode.TIMEOUT, at, result_id))
-    return Look(Seen(CheckStatus.WARNING if codes else CheckStatus.SUCCESS, None, at, result_id, codes))
+        return Look(Seen(CheckStatus.ERROR, ErrorCode.TIMEOUT, at))
+    return Look(Seen(CheckStatus.WARNING if codes else CheckStatus.SUCCESS, None, at, codes))
 
 
 WARNINGS = st.lists(st.sampled_from(TOLD), max_size=20).map(
@@ -355,14 +353,14 @@ def raised_by(story: Sequence[Look], rules: Rules) -> Alarmed | None:
     if not raised:
         return None
     first = good[raised[0] - rules.alert_checks]
-    return Alarmed(is_raised=True, since=first.at, result_id=first.result_id)
+    return Alarmed(is_raised=True, since=first.at)
 
 
 @given(WARNINGS, SHORT_RULES)
 def test_alarms_are_raised_exactly_while_they_are_confirmed(story: list[Look], rules: Rules) -> None:
     for end, (alarms, _) in enumerate(warned(story, rules), start=1):
         alarm = alarms.get(CODE)
-        known = alarm and alarm.is_raised and Alarmed(alarm.is_raised, alarm.since, alarm.result_id)
+        known = alarm and alarm.is_raised and Alarmed(alarm.is_raised, alarm.since)
         assert (known or None) == raised_by(story[:end], rules)
 
 

@@ -94,10 +94,11 @@ def test_nobody_to_tell_is_an_empty_list(monitor: Monitor) -> None:
     assert channels.recipients(monitor) == []
 
 
-def test_one_query_finds_all(make: Factory, house: Organization, monitor: Monitor) -> None:
+def test_two_queries_find_all_of_many(make: Factory, house: Organization, monitor: Monitor) -> None:
     make.channel(house)
     make.channel(monitor)
-    _ = monitor.id, monitor.customer_id
+    other = make.monitor()
+    _ = [(one.id, one.customer_id, one.organization_id) for one in (monitor, other)]
     statements: list[str] = []
 
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -105,10 +106,11 @@ def test_one_query_finds_all(make: Factory, house: Organization, monitor: Monito
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
-        assert len(channels.recipients(monitor)) == 2
+        found = channels.recipients_of([monitor, other])
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
-    assert len(statements) == 1
+    assert len(statements) == 2
+    assert [len(found[one.id]) for one in (monitor, other)] == [2, 0]
 
 
 def test_destination_has_the_whole_config(make: Factory, house: Organization, vault: Vault) -> None:
