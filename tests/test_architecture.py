@@ -73,7 +73,7 @@ def test_only_the_clock_reads_the_time() -> None:
     assert strays == []
 
 
-@pytest.mark.parametrize("package", ["app.domain", "app.checkers", "app"])
+@pytest.mark.parametrize("package", ["app.domain", "app.net", "app.checkers", "app.notifiers", "app"])
 def test_a_package_below_the_web_loads_neither_web_nor_database(package: str) -> None:
     program = f"import sys, pkgutil, {package}\n" + (
         f"for module in pkgutil.walk_packages({package}.__path__, '{package}.'): __import__(module.name)\n"

@@ -13,12 +13,15 @@ from app import create_app
 from app.config import Settings, environment, load_settings, setting_fields
 from app.domain.http_url import HttpUrl
 from app.domain.reference import Reference
+from app.domain.smtp_url import SmtpSecurity, SmtpServer
 from app.errors import SettingError
 from tests.conftest import ENVIRON
 
 KEY = ENVIRON["CREDENTIALS_KEYS"]
 OTHER_KEY = "-_-_" * 10 + "-_8="
 GIVEN = {"JWT_SECRET_KEY": "x" * 32, "CREDENTIALS_KEYS": KEY, "ADMIN_PASSWORD": "correct horse battery"}
+SENDER = {"MAIL_FROM": "alerts@example.com"}
+TWILIO = "twilio://AC1:hunter2@+15551230000/{to}"
 
 GOOD: list[tuple[str, str, Any]] = [
     ("DATABASE_URL", "sqlite:///other.db", "sqlite:///other.db"),
@@ -67,6 +70,14 @@ GOOD: list[tuple[str, str, Any]] = [
     ),
     ("HEARTBEAT_URL", "http://ping.example:81/k?a=b", HttpUrl("http", "ping.example", 81, "/k?a=b")),
     ("OPERATOR_EMAIL", "on-call@example.com", "on-call@example.com"),
+    (
+        "SMTP_URL",
+        "smtp://u%40x:p%2Fw@mail.example",
+        SmtpServer("mail.example", 587, SmtpSecurity.REQUIRED, "u@x", "p/w"),
+    ),
+    ("MAIL_FROM", "Pillarbox <alerts@example.com>", "Pillarbox <alerts@example.com>"),
+    ("SMS_URL", TWILIO, TWILIO),
+    ("PUBLIC_URL", "https://pillarbox.example/", "https://pillarbox.example"),
     ("RETENTION_DAYS", "3650", 3650),
     ("RATE_LIMIT", "off", "off"),
     ("RATE_LIMIT", "5/second", "5/second"),
@@ -125,6 +136,13 @@ BAD = [
     ("HEARTBEAT_URL", "https://u:hunter2@ping.example/"),
     ("OPERATOR_EMAIL", "on-call"),
     ("OPERATOR_EMAIL", "a@example.com, b@example.com"),
+    ("SMTP_URL", "mail.example:25"),
+    ("SMTP_URL", "smtp://u:hunter2@"),
+    ("MAIL_FROM", "nobody"),
+    ("MAIL_FROM", "Pillarbox <alerts>"),
+    ("SMS_URL", TWILIO.replace("{to}", "+15551231111")),
+    ("SMS_URL", "mailto://u:hunter2@example.com/{to}"),
+    ("PUBLIC_URL", "pillarbox.example"),
     ("RETENTION_DAYS", "0"),
     ("RATE_LIMIT", "100"),
     ("RATE_LIMIT", "0/minute"),
@@ -134,7 +152,7 @@ BAD = [
 
 
 def load(folder: Path, **environ: str) -> Settings:
-    return load_settings({**GIVEN, **environ}, folder)
+    return load_settings({**GIVEN, **SENDER, **environ}, folder)
 
 
 @pytest.mark.parametrize(("name", "text", "value"), GOOD)
@@ -171,6 +189,11 @@ def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
     assert settings.is_sqlite
 
 
+def test_mail_has_a_sender(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"^MAIL_FROM is not set, and SMTP_URL needs it$"):
+        load(tmp_path, SMTP_URL="smtp://mail.example", MAIL_FROM="")
+
+
 def test_an_empty_value_means_not_given(tmp_path: Path) -> None:
     assert load(tmp_path, PORT="", REDIS_URL="", TARGET_ALLOW="") == load(tmp_path)
 
@@ -190,7 +213,7 @@ class TestFiles:
         self, tmp_path: Path, name: str, text: str, value: Any
     ) -> None:
         (tmp_path / "given").write_text(f"{text}\n", encoding="utf-8")
-        environ = {key: given for key, given in GIVEN.items() if key != name}
+        environ = {key: given for key, given in {**GIVEN, **SENDER}.items() if key != name}
 
         settings = load_settings({**environ, f"{name}_FILE": str(tmp_path / "given")}, tmp_path)
 
