@@ -1,16 +1,21 @@
 """The scheduler process put together: what starts, in which order, and how it ends."""
 
 import logging
+from collections.abc import Collection
+from datetime import datetime
 from functools import partial
 from time import monotonic
 
 from flask import Flask
 
+from app import notifiers
 from app.clock import utcnow
 from app.config import Settings
-from app.services import checks
-from app.worker import jobs, startup
+from app.services import checks, self_watch
+from app.services.transport import transport_of
+from app.worker import jobs, messenger, startup
 from app.worker import scheduler as lanes
+from app.worker.messenger import Messenger, SendFunction
 from app.worker.pulse import Pulse
 from app.worker.runner import CheckFunction, Runner
 from app.worker.slots import Slots
@@ -26,10 +31,14 @@ SLOW_SHARE = 4
 
 
 class Process:
-    """`run_check` may be given instead of the real one, which talks to mail servers."""
+    """`run_check` and `send` may be given instead of the real ones, which talk to servers."""
 
     def __init__(
-        self, app: Flask, run_check: CheckFunction | None = None, drain_seconds: float = DRAIN_SECONDS
+        self,
+        app: Flask,
+        run_check: CheckFunction | None = None,
+        drain_seconds: float = DRAIN_SECONDS,
+        send: SendFunction | None = None,
     ) -> None:
         self._app = app
         self._settings: Settings = app.config["SETTINGS"]
@@ -41,7 +50,8 @@ class Process:
         threads = max(self._settings.check_threads - slow_threads, 1)
         self._slots = Slots(threads, slow_threads, self._settings.checks_per_host)
         self._writer = Writer(app, self._slots)
-        self._scheduler = lanes.build(threads, slow_threads, 16)
+        self._scheduler = lanes.build(threads, slow_threads, messenger.THREADS)
+        self._send = send or partial(notifiers.send, transport=transport_of(self._settings))
 
     def start(self) -> None:
         """Raises StartError; nothing is running then."""
@@ -56,10 +66,17 @@ class Process:
             submit=partial(lanes.add_check, self._scheduler),
             run_check=self._run_check,
         )
-        self._app.extensions[jobs.WATCH] = Watch(self._settings, self._pulse(), None)
+        self._app.extensions[jobs.WATCH] = self._watch()
+        self._messenger = Messenger(
+            self._app,
+            submit=partial(lanes.add_message, self._scheduler),
+            send=self._send,
+            holding=partial(self._holding, location_id),
+        )
         self._writer.start()
         lanes.add_jobs(self._scheduler, self._app, location_id)
         lanes.add_tick(self._scheduler, self._runner.tick)
+        lanes.add_delivery(self._scheduler, self._messenger.tick)
         self._scheduler.start()
         logger.info(
             "scheduler_started location=%s threads=%d database=%s",
@@ -68,8 +85,20 @@ class Process:
             "sqlite" if self._settings.is_sqlite else "postgresql",
         )
 
-    def _pulse(self) -> Pulse:
-        return Pulse(lambda: self._runner.ticked_at, lambda: self._writer.is_held_up)
+    def _watch(self) -> Watch:
+        pulse = Pulse(lambda: self._runner.ticked_at, lambda: self._writer.is_held_up)
+        operator = self._settings.operator_email
+        if operator is None:
+            return Watch(self._settings, pulse, None)
+        transport = transport_of(self._settings)
+        if transport.smtp_url is None:
+            logger.warning("operator_cannot_be_mailed: OPERATOR_EMAIL is set and SMTP_URL is not")
+        return Watch(self._settings, pulse, partial(notifiers.mail, operator, transport=transport))
+
+    def _holding(self, location_id: int, now: datetime) -> Collection[int]:
+        """Locations whose incidents may not be told of now, because they may be the location's own fault."""
+        is_trusted = self_watch.may_tell(location_id, now, self._settings.reference_targets)
+        return self_watch.holding_locations(now, location_id, is_trusted)
 
     def watch_clock(self) -> None:
         """To be called every second or so."""
@@ -85,9 +114,10 @@ class Process:
         self._runner.stop_claiming(self._drain_seconds)
         self._slots.wait_until_all_free(max(0, deadline - monotonic()))
         is_flushed = self._writer.stop(FLUSH_SECONDS)
+        is_quiet = self._messenger.stop(max(FLUSH_SECONDS, deadline - monotonic()))
         released = self._runner.release()
         self._scheduler.shutdown(wait=False)
         if self._lock:
             self._lock.give_back()
         logger.info("scheduler_stopped released=%d", released)
-        return is_flushed and not released
+        return is_flushed and is_quiet and not released

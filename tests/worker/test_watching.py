@@ -1,23 +1,30 @@
 """A real scheduler that looks at its references and pings, only more often than it otherwise would."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from threading import Event
 
 import pytest
 from flask import Flask
+from flask_migrate import upgrade
 from sqlalchemy import select
 
+from app import create_app
 from app.domain.enums import Protocol, Security
 from app.extensions import db
 from app.models import Location
+from tests.conftest import ENVIRON
 from tests.factories import Factory
-from tests.parts import http_receiver
+from tests.fakes import faults
+from tests.parts import http_receiver, postgres
 from tests.parts.dovecot import Dovecot
 from tests.parts.http_receiver import HttpReceiver, reply
 from tests.parts.reference import ReferenceTarget
+from tests.parts.smtp_sink import SmtpSink
 from tests.worker.command import Scheduler
+from tests.worker.test_process import outage
 from tests.worker.waiting import until
 
 KEY = "s3cret-key"
@@ -69,6 +76,25 @@ def receiver() -> Iterator[HttpReceiver]:
 def target() -> Iterator[ReferenceTarget]:
     with ReferenceTarget() as target:
         yield target
+
+
+@pytest.fixture
+def sink() -> Iterator[SmtpSink]:
+    with SmtpSink() as sink:
+        yield sink
+
+
+def mailing(sink: SmtpSink) -> dict[str, str]:
+    """The settings of whoever wants to be told by mail."""
+    return {
+        "SMTP_URL": sink.url,
+        "MAIL_FROM": "pillarbox@example.com",
+        "OPERATOR_EMAIL": "on-call@example.com",
+    }
+
+
+def subjects(sink: SmtpSink) -> list[str]:
+    return [mail.subject for mail in sink.mails]
 
 
 def is_suspect() -> bool:
@@ -148,6 +174,69 @@ def test_a_location_that_is_cut_off_suspects_itself_until_it_is_back(
     pings_on(receiver)
     said = [line.split()[5] for line in scheduler.log.splitlines() if "app.services.self_watch" in line]
     assert said == ["location_suspects_itself", "location_trusts_itself"]
+
+
+def test_its_operator_is_mailed_when_it_is_cut_off_and_when_it_is_back(
+    run: Run, make: Factory, sink: SmtpSink, target: ReferenceTarget
+) -> None:
+    run(REFERENCE_TARGETS=target.setting, **mailing(sink))
+    until(lambda: sink.mails)
+    target.open()
+    until(lambda: len(sink.mails) == 2)
+    assert subjects(sink) == [
+        "Pillarbox (local): it is cut off, and holds alerts",
+        "Pillarbox (local): it is no longer cut off",
+    ]
+    mail = sink.mails[0]
+    assert (mail.sender, mail.recipients) == ("pillarbox@example.com", ("on-call@example.com",))
+    assert "None of the REFERENCE_TARGETS can be reached from here" in mail.text
+
+
+def test_a_mail_server_that_is_away_is_told_in_the_log_and_mailed_to_later(
+    run: Run, make: Factory, target: ReferenceTarget
+) -> None:
+    with faults.refusing_port() as port:
+        away = SmtpSink(port=port)
+        scheduler = run(REFERENCE_TARGETS=target.setting, **mailing(away))
+        until(lambda: "operator_mail_failed kind=cut_off" in scheduler.log)
+    with away:
+        until(lambda: away.mails)
+    assert scheduler.log.count("operator_mail_failed") == 1
+
+
+def test_its_operator_is_mailed_of_an_outage_of_the_database(
+    tmp_path: Path, sink: SmtpSink, receiver: HttpReceiver
+) -> None:
+    with postgres.new_database() as url, watched(url, tmp_path, receiver, sink) as scheduler:
+        pings_on(receiver)
+        with outage(url):
+            until(lambda: sink.mails, seconds=20)
+            until(lambda: is_silent(receiver))
+        until(lambda: len(sink.mails) == 2, seconds=20)
+        pings_on(receiver)
+        assert subjects(sink) == [
+            "Pillarbox (local): the database is away",
+            "Pillarbox (local): the database is back",
+        ]
+        assert KEY not in scheduler.log
+
+
+@contextmanager
+def watched(url: str, folder: Path, receiver: HttpReceiver, sink: SmtpSink) -> Iterator[Scheduler]:
+    """A hurried scheduler on a database of its own."""
+    app = create_app({**ENVIRON, "DATABASE_URL": url})
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+    heartbeat_url = f"{receiver.url}/{KEY}"
+    scheduler = HurriedScheduler(
+        folder / "log", DATABASE_URL=url, HEARTBEAT_URL=heartbeat_url, **mailing(sink)
+    )
+    try:
+        yield scheduler.ready()
+    finally:
+        scheduler.process.kill()
+        scheduler.process.wait()
 
 
 def test_without_references_it_never_does(run: Run, make: Factory, receiver: HttpReceiver) -> None:
