@@ -19,6 +19,7 @@ USERS = "/api/users"
 ORGANIZATION, ORGANIZATIONS = "/api/organization", "/api/organizations"
 ORGANIZATION_TOKENS, CUSTOMER_TOKENS = "/api/organization/tokens", "/api/customer/tokens"
 AUDIT_LOG = "/api/audit-log"
+WINDOWS = "/api/maintenance-windows"
 CHANNELS = "/api/notification-channels"
 INCIDENTS = "/api/incidents"
 
@@ -100,6 +101,11 @@ def caller_of(app: Flask, session: Session) -> Caller:
 
 def monitor_path(monitor: Any, suffix: str = "") -> str:
     return f"{MONITORS}/{monitor.public_id}{suffix}"
+
+
+def window_path(window: Any) -> str:
+    """Of a row, or of an answer."""
+    return f"{WINDOWS}/{window['publicId'] if isinstance(window, dict) else window.public_id}"
 
 
 def customer_path(customer: Any) -> str:
