@@ -37,7 +37,7 @@ def recipients_of(monitors: Sequence[Monitor]) -> dict[int, list[Recipient]]:
     columns = (Customer.id, Customer.notification_email, Customer.notification_phone_number)
     customer_ids = {monitor.customer_id for monitor in monitors}
     found = db.session.execute(select(*columns).where(Customer.id.in_(customer_ids)))
-    customers: dict[int, Row[Any]] = {row.id: row for row in found}
+    customers: dict[int, Any] = {row.id: row for row in found}
     channels = _channels_for(monitors)
     return {
         monitor.id: _recipients(monitor, customers[monitor.customer_id], channels) for monitor in monitors
