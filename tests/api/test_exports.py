@@ -1,0 +1,270 @@
+"""Exports as CSV: what is in them, how it is spelled, and what becomes of one that fails half-way."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from flask import Flask, Response
+from flask.testing import FlaskClient
+from sqlalchemy import delete
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import TestResponse
+
+from app.api.csv_file import INCOMPLETE, CutShortError, inert
+from app.domain.enums import CheckStatus
+from app.extensions import db
+from app.models import CheckResult, Customer, Location, Monitor, Organization
+from app.services import check_history
+from tests.calling import Caller, assert_failure, monitor_path
+from tests.factories import Factory
+
+NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
+TIMINGS = {"dns": 3, "connect": 11, "tls": 24, "greeting": 12, "login": 31, "mailbox": 9, "logout": 6}
+TRICKS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1+1", "＝1", "=cmd|' /C calc'!A0"]  # noqa: RUF001
+
+
+@pytest.fixture
+def customer(make: Factory, house: Organization) -> Customer:
+    return make.customer(house)
+
+
+@pytest.fixture
+def location(make: Factory) -> Location:
+    return make.location(name="Nuremberg, DE", code="de-nbg")
+
+
+@pytest.fixture
+def monitor(make: Factory, customer: Customer, location: Location) -> Monitor:
+    return make.monitor(customer)
+
+
+@pytest.fixture
+def three(monitor: Monitor, location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results, each in a batch of its own."""
+    monkeypatch.setattr(check_history, "BATCH", 1)
+    for at in range(3):
+        add_result(monitor, location, NOON + timedelta(seconds=at))
+
+
+def add_result(monitor: Monitor, location: Location, at: datetime = NOON, **columns: Any) -> CheckResult:
+    defaults = {"status": CheckStatus.SUCCESS, "timing_ms": 40, "diagnostics": {"attempts": 1}}
+    row = CheckResult(monitor_id=monitor.id, location_id=location.id, checked_at=at, **(defaults | columns))
+    db.session.add(row)
+    db.session.commit()
+    return row
+
+
+def table(response: TestResponse) -> list[dict[str, str]]:
+    assert response.status_code == 200, response.get_data(as_text=True)
+    # With line breaks as they came.
+    return list(csv.DictReader(StringIO(response.get_data(as_text=True), newline="")))
+
+
+def history(caller: Caller, monitor: Monitor, query: str = "") -> list[dict[str, str]]:
+    return table(caller.get(monitor_path(monitor, f"/check-history.csv{query}")))
+
+
+class TestCheckHistory:
+    def test_a_result_has_all_that_is_flat(self, admin: Caller, monitor: Monitor, location: Location) -> None:
+        diagnostics = {"phase": "login", "address": "192.0.2.1", "attempts": 2, "timings": TIMINGS}
+        row = add_result(
+            monitor,
+            location,
+            status=CheckStatus.ERROR,
+            error_code="authentication_failed",
+            error_message='The server said "no", and\nno more.',
+            timing_ms=96,
+            in_maintenance=True,
+            diagnostics=diagnostics,
+        )
+
+        (found,) = history(admin, monitor, "?timeZone=Europe/Berlin")
+
+        assert found == {
+            "id": str(row.public_id),
+            "checkedAt": "2026-03-29T12:00:00.000Z",
+            "localTime": "2026-03-29 14:00:00",
+            "status": "error",
+            "errorCode": "authentication_failed",
+            "phase": "login",
+            "errorMessage": 'The server said "no", and\nno more.',
+            "warningMessage": "",
+            "timingImapPop": "96",
+            "inMaintenance": "true",
+            "locationId": str(location.id),
+            "locationCode": "de-nbg",
+            "locationName": "Nuremberg, DE",
+            "address": "192.0.2.1",
+            "attempts": "2",
+            "dnsMs": "3",
+            "connectMs": "11",
+            "tlsMs": "24",
+            "greetingMs": "12",
+            "capabilityMs": "",
+            "starttlsMs": "",
+            "loginMs": "31",
+            "mailboxMs": "9",
+            "logoutMs": "6",
+        }
+
+    def test_it_is_a_file_as_rfc_4180_has_it(
+        self, admin: Caller, monitor: Monitor, location: Location
+    ) -> None:
+        add_result(monitor, location, error_message="Ünïcödé, 邮箱")
+
+        response = admin.get(monitor_path(monitor, "/check-history.csv"))
+
+        assert response.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+        name = f"check-history-{monitor.public_id}.csv"
+        assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+        assert response.headers["Cache-Control"] == "no-store"
+        lines = response.get_data().split(b"\r\n")
+        assert (len(lines), lines[-1]) == (3, b"")
+        assert '"Ünïcödé, 邮箱"' in lines[1].decode()
+
+    def test_the_oldest_comes_first_in_however_many_batches(
+        self, admin: Caller, monitor: Monitor, location: Location, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(check_history, "BATCH", 3)
+        rows = [add_result(monitor, location, NOON + timedelta(seconds=at // 4)) for at in range(9)]
+
+        assert [row["id"] for row in history(admin, monitor)] == [str(row.public_id) for row in rows]
+
+    def test_without_results_there_is_the_header(self, admin: Caller, monitor: Monitor) -> None:
+        response = admin.get(monitor_path(monitor, "/check-history.csv"))
+
+        assert table(response) == []
+        assert response.get_data().startswith(b"id,checkedAt,localTime,status")
+
+    def test_a_head_request_has_no_body(self, admin: Caller, monitor: Monitor, location: Location) -> None:
+        add_result(monitor, location)
+
+        response = admin.send("HEAD", monitor_path(monitor, "/check-history.csv"))
+
+        assert (response.status_code, response.get_data()) == (200, b"")
+
+    @pytest.mark.parametrize(
+        ("query", "hours"),
+        [
+            ("", [-14, -13, 0, 9, 10]),
+            ("?startDate=2026-03-29", [0, 9, 10]),
+            ("?startDate=2026-03-29&timeZone=Europe/Berlin", [-13, 0, 9, 10]),
+            ("?startDate=2026-03-29&endDate=2026-03-29&timeZone=Europe/Berlin", [-13, 0, 9]),
+            ("?startDate=2026-03-29&endDate=2026-03-29", [0, 9, 10]),
+            ("?endDate=2026-03-29T12:00:00Z", [-14, -13]),
+            ("?startDate=2026-03-29T14:00:00&timeZone=Europe/Berlin", [0, 9, 10]),
+            ("?startDate=2026-03-29T14:00:00%2B02:00&endDate=2026-03-29T21:00:00.001Z", [0, 9]),
+        ],
+    )
+    def test_days_are_the_callers(
+        self, admin: Caller, monitor: Monitor, location: Location, query: str, hours: list[int]
+    ) -> None:
+        """In Berlin this one has 23 hours, from 13 before noon in UTC to 10 after it."""
+        for at in (-14, -13, 0, 9, 10):
+            add_result(monitor, location, NOON + timedelta(hours=at))
+
+        found = [datetime.fromisoformat(row["checkedAt"]) for row in history(admin, monitor, query)]
+
+        assert [round((at - NOON) / timedelta(hours=1)) for at in found] == hours
+
+    def test_without_a_zone_it_is_the_organizations(
+        self, admin: Caller, house: Organization, monitor: Monitor, location: Location
+    ) -> None:
+        house.time_zone = "Pacific/Apia"
+        add_result(monitor, location)
+
+        assert history(admin, monitor)[0]["localTime"] == "2026-03-30 01:00:00"
+
+    @pytest.mark.parametrize("trick", TRICKS)
+    def test_what_a_server_says_is_no_formula(
+        self, admin: Caller, monitor: Monitor, location: Location, trick: str
+    ) -> None:
+        add_result(monitor, location, error_message=trick, warning_message=f"all {trick}")
+
+        (found,) = history(admin, monitor)
+
+        assert (found["errorMessage"], found["warningMessage"]) == (f"'{trick}", f"all {trick}")
+
+    @pytest.mark.parametrize(
+        ("query", "name"),
+        [
+            ("startDate=yesterday", "startDate"),
+            ("startDate=2026-02-30", "startDate"),
+            ("startDate=1969-12-31", "startDate"),
+            ("startDate=2026-03-29T25:00:00Z", "startDate"),
+            ("startDate=2026-03-29T12:00:00+02:00", "startDate"),
+            ("startDate=2100-01-01", "startDate"),
+            ("endDate=", "endDate"),
+            ("endDate=2101-01-01", "endDate"),
+            ("endDate=٢٠٢٦-٠٣-٢٩", "endDate"),
+            ("startDate=2026-03-29&endDate=2026-03-28", "endDate"),
+            ("timeZone=Mars/Olympus", "timeZone"),
+            ("timeZone=../../etc/passwd", "timeZone"),
+        ],
+    )
+    def test_a_wrong_query_is_400_by_name(
+        self, admin: Caller, monitor: Monitor, query: str, name: str
+    ) -> None:
+        response = admin.get(monitor_path(monitor, f"/check-history.csv?{query}"))
+
+        assert list(assert_failure(response, 400, "Invalid query parameters")["errors"]) == [name]
+
+    def test_a_monitor_that_is_removed_meanwhile_leaves_no_whole_file(
+        self, app: Flask, admin: Caller, monitor: Monitor, three: None
+    ) -> None:
+        told = []
+        with streamed(app, admin, monitor_path(monitor, "/check-history.csv")) as pieces:
+            told.append(next(pieces))
+            db.session.execute(delete(Monitor).where(Monitor.id == monitor.id))
+            db.session.commit()
+
+            with pytest.raises(CutShortError):
+                told.extend(piece for piece in pieces)
+
+        assert b"".join(told).endswith(f"{INCOMPLETE}\r\n".encode())
+
+    def test_no_connection_is_held_while_a_caller_takes_its_time(
+        self, app: Flask, admin: Caller, monitor: Monitor, three: None
+    ) -> None:
+        path = monitor_path(monitor, "/check-history.csv")
+        db.session.remove()
+
+        with streamed(app, admin, path) as pieces:
+            held = [db.engine.pool.checkedout() for _ in pieces]  # type: ignore[attr-defined] # a QueuePool
+
+        assert held == [0] * 3
+
+    def test_what_fails_before_the_first_byte_is_an_answer_like_any(
+        self, app: Flask, admin: Caller, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*_: Any) -> Any:
+            raise OperationalError("SELECT", None, OSError("gone"))
+            yield
+
+        monkeypatch.setattr(check_history, "export", away)
+
+        assert_failure(admin.get(monitor_path(monitor, "/check-history.csv")), 503, "Service Unavailable")
+
+
+@contextmanager
+def streamed(app: Flask, caller: Caller, path: str) -> Iterator[Iterator[bytes]]:
+    """The pieces of an answer, each made when it is taken."""
+    client = FlaskClient(app, Response)
+    response = client.get(path, headers={"Authorization": f"Bearer {caller.token}"})
+    assert response.status_code == 200
+    yield iter(response.iter_encoded())
+    response.close()
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_formula_becomes_a_text(trick: str) -> None:
+    assert inert(trick) == f"'{trick}"
+
+
+@pytest.mark.parametrize("text", ["", " ", "a=1", "1-1", "mail.example.com", "a@example.com", "(=1)", "'=1"])
+def test_any_other_text_is_left_alone(text: str) -> None:
+    assert inert(text) == text
