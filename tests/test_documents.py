@@ -6,12 +6,14 @@ from typing import Any
 
 from flask import Flask
 
-from app.api.limits import ACCOUNT_RATE, GUESS_RATE, LOGIN_RATE
+from app.api.limits import ACCOUNT_RATE, CHANNEL_TEST_RATE, GUESS_RATE, LOGIN_RATE
 from app.api.parser import MAX_BODY_BYTES
 from app.config import setting_fields
+from app.domain.channel_types import CHANNEL_TYPES
 from app.domain.enums import ErrorCode, Role, WarningCode
 from app.services.api_tokens import MAX_TOKENS
 from app.services.auth import ACCESS_TOKEN_LIFE, SESSION_LIFE
+from app.services.notification_channels import MAX_CHANNELS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,6 +51,23 @@ def test_readme_lists_every_endpoint(app: Flask) -> None:
     assert listed == served
 
 
+def test_readme_has_the_config_of_every_kind_of_channel() -> None:
+    rows = re.findall(r"^\| ((?:`[a-z]+`(?:, )?)+) \| (.*) \|$", README, flags=re.MULTILINE)
+    listed = {
+        name: {key: bool(mark) for key, mark in re.findall(r"`(\w+)`\??(\\\*)?", _without_asides(keys))}
+        for names, keys in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert listed == {
+        name: {key.name: key.is_secret for key in kind.keys} for name, kind in CHANNEL_TYPES.items()
+    }
+
+
+def _without_asides(text: str) -> str:
+    """Without values in brackets, and without the other name of a key."""
+    return re.sub(r"\([^)]*\)", "", text).partition(", or the same")[0]
+
+
 def test_failures_page_lists_every_code() -> None:
     listed = re.findall(r"^\| `([a-z_]+)` \|", FAILURES, flags=re.MULTILINE)
     assert listed == [*ErrorCode, *WarningCode]
@@ -81,6 +100,8 @@ def test_security_page_has_the_figures_of_the_code() -> None:
         f"{rate.removesuffix('/minute')} requests a minute per user",
         f"bodies of {MAX_BODY_BYTES // 1024} KiB",
         f"{MAX_TOKENS} tokens per customer",
+        f"{MAX_CHANNELS} notification channels of each level",
+        f"{CHANNEL_TEST_RATE.removesuffix('/minute')} tests of channels a minute",
         f"an access token of {ACCESS_TOKEN_LIFE.total_seconds() / 60:g} minutes",
         f"a refresh token of {SESSION_LIFE.days} days",
     ):

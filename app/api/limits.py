@@ -29,6 +29,9 @@ More than LOGIN_RATE, so that no single address can keep the owner out by guessi
 GUESS_RATE = "5/minute"
 """Changes of the password, by user: whoever took over a session must not find out its password by trying."""
 
+CHANNEL_TEST_RATE = "10/minute"
+"""Messages to addresses that the caller chooses: nobody is to be flooded with them."""
+
 NOWHERE = "nowhere"
 """Stands for the endpoint that a path or a method does not lead to; the limiter counts endpoints only.
 
@@ -90,7 +93,11 @@ def init_app(app: Flask, settings: Settings) -> None:
     by_address = limiter.limit(LOGIN_RATE, key_func=address)
     by_account = limiter.limit(ACCOUNT_RATE, key_func=_account, exempt_when=lambda: not _account())
     views["Sessions.log_in"] = by_account(by_address(views["Sessions.log_in"]))
-    views["Sessions.change_password"] = limiter.limit(GUESS_RATE)(views["Sessions.change_password"])
+    for name, rate in (
+        ("Sessions.change_password", GUESS_RATE),
+        ("Notification channels.test_notification_channel", CHANNEL_TEST_RATE),
+    ):
+        views[name] = limiter.limit(rate)(views[name])
 
 
 def caller() -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from app.domain.enums import WarningCode
 from app.domain.notification import Notice, NoticeIncident, NoticeMonitor, Party
 from app.extensions import db
-from app.models import Alert, Incident, Location, Monitor, Organization
+from app.models import Alert, Customer, Incident, Location, Monitor, Organization
 
 TRANSCRIPT_LINES = 20
 """The last ones, of which the reason is one."""
@@ -32,17 +32,25 @@ def notice_of(alert: Alert, incident: Incident, *, public_url: str | None, now: 
             transcript=_transcript(incident),
             location_name=location.name,
         ),
-        monitor=NoticeMonitor(
-            public_id=monitor.public_id,
-            name=monitor.name,
-            hostname=monitor.hostname,
-            port=int(monitor.server.rpartition(":")[2]),
-            protocol=monitor.protocol,
-        ),
-        customer=Party(public_id=monitor.customer.public_id, name=monitor.customer.name),
-        organization=Party(public_id=organization.public_id, name=organization.name),
+        monitor=told_monitor(monitor),
+        customer=party(monitor.customer),
+        organization=party(organization),
         url=f"{public_url.rstrip('/')}/api/incidents/{incident.public_id}" if public_url else None,
     )
+
+
+def told_monitor(monitor: Monitor) -> NoticeMonitor:
+    return NoticeMonitor(
+        public_id=monitor.public_id,
+        name=monitor.name,
+        hostname=monitor.hostname,
+        port=int(monitor.server.rpartition(":")[2]),
+        protocol=monitor.protocol,
+    )
+
+
+def party(row: Customer | Organization) -> Party:
+    return Party(public_id=row.public_id, name=row.name)
 
 
 def _transcript(incident: Incident) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ def update(
     """
     channel = _visible(actor, locked(get(actor, identifier), NOT_FOUND))
     values = dict(fields)
-    _require_same_kind(actor, channel, values)
+    require_same_kind(actor, channel, values)
     changes: audit.Changes = {}
     if "config" in values:
         changes = _set_config(channel, vault, values.pop("config"))
@@ -246,7 +246,7 @@ def _set_config(channel: NotificationChannel, vault: Vault, sent: Mapping[str, A
     return changes
 
 
-def _require_same_kind(actor: Actor, channel: NotificationChannel, values: dict[str, Any]) -> None:
+def require_same_kind(actor: Actor, channel: NotificationChannel, values: dict[str, Any]) -> None:
     """Take out what says of which kind and whose a channel is. Raises InvalidError unless it is as stored."""
     sent: dict[str, Any] = {name: values.pop(name) for name in ("type", "category") if name in values}
     stored: dict[str, Any] = {"type": channel.type, "category": channel.category}

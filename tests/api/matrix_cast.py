@@ -18,7 +18,16 @@ from app.api.auth.tokens import access_token, refresh_token
 from app.clock import utcnow
 from app.domain.enums import ActorKind, AlertStatus, AuditAction, Role
 from app.extensions import db
-from app.models import ApiToken, AuditEntry, Customer, Organization, Session, User
+from app.models import (
+    ApiToken,
+    AuditEntry,
+    Customer,
+    Monitor,
+    NotificationChannel,
+    Organization,
+    Session,
+    User,
+)
 from app.services.api_tokens import PREFIX
 from tests.factories import Factory
 
@@ -102,17 +111,24 @@ class Builder:
         own("organizations", "h", self.house)
         own("organizations", "f", self.foreign)
         own("audit", "h", self._entry(self.house))
+        own("channels", "h", self._channel("house_channel", self.house))
         for letter, customer in (("c", self.customer), ("o", self.other), ("f", self.stranger)):
-            monitor = make.monitor(customer)
+            monitor = make.monitor(customer, server="mail.example.com:993")
             make.result(monitor, place)
             incident = make.incident(monitor)
             make.alert(incident, AlertStatus.PENDING)
             own("customers", letter, customer)
             own("monitors", letter, monitor)
+            window = make.window(customer, start_time=utcnow() + timedelta(days=1))
+            own("windows", letter, window)
             own("incidents", letter, incident)
             own("audit", letter, self._entry(customer))
+            own("channels", letter, self._channel(f"{letter}_channel", customer))
             if letter == "c":
                 self.scenery.names["monitor"] = str(monitor.public_id)
+                self.scenery.names |= {"window": str(window.public_id), "window_id": window.id}
+                self.scenery.names["monitor_id"] = monitor.id
+                own("channels", letter, self._channel("channel", monitor))
                 self.scenery.names["incident"] = str(incident.public_id)
                 self.scenery.names["incident_id"] = incident.id
 
@@ -231,6 +247,13 @@ class Builder:
         if row.customer_id is not None:
             self.scenery.own("customer_tokens", letter, row)
         return row, text
+
+    def _channel(self, name: str, owner: Organization | Customer | Monitor) -> NotificationChannel:
+        """A webhook, so that its secret may be in nobody's answer."""
+        config = {"url": "https://192.0.2.1/"}
+        channel = self.make.channel(owner, "webhook", config, {"secret": "s3cret"}, name=name)
+        self.scenery.names |= {name: str(channel.public_id), f"{name}_id": channel.id}
+        return channel
 
     def _entry(self, target: Organization | Customer) -> AuditEntry:
         is_customer = isinstance(target, Customer)

@@ -1,7 +1,7 @@
 """The access matrix: the requests, one or more for each route, and what comes of them where permitted."""
 
 from tests.api.matrix import CALLERS, CHANGED, CREATED, DELETED, NEW, OK, Row
-from tests.calling import CUSTOMERS, INCIDENTS, MONITORS
+from tests.calling import CHANNELS, CUSTOMERS, INCIDENTS, MONITORS, WINDOWS
 from tests.factories import PASSWORD
 
 MONITOR, CUSTOMER = MONITORS + "/{monitor}", CUSTOMERS + "/{customer}"
@@ -10,6 +10,9 @@ ORGANIZATION, ORGANIZATIONS = "/api/organization", "/api/organizations"
 USERS, USER, BOSS, HELPER = "/api/users", "/api/users/{user}", "/api/users/{boss}", "/api/users/{helper}"
 HOUSE_TOKENS, CUSTOMER_TOKENS = "/api/organization/tokens", "/api/customer/tokens"
 AUDIT_LOG = "/api/audit-log"
+WINDOW = WINDOWS + "/{window}"
+CHANNEL, HOUSE_CHANNEL = CHANNELS + "/{channel}", CHANNELS + "/{house_channel}"
+CHANNEL_TEST = f"{CHANNELS}/test"
 OF_HOUSE = "?perPage=200&organizationId={house_id}"
 OF_CUSTOMER = "?perPage=200&customerId={customer}"
 ALL = "?perPage=200"
@@ -17,6 +20,15 @@ ALL = "?perPage=200"
 NEW_MONITOR = {"customerId": "{customer}", "name": "New", "hostname": "127.0.0.1"}
 NEW_USER = {"email": "new@example.com", "role": "readonly"}
 NEW_TOKEN = {"name": "New"}
+NEW_WINDOW = {
+    "name": "New",
+    "startTime": "2090-01-01T00:00:00.000Z",
+    "endTime": "2090-01-01T01:00:00.000Z",
+}
+FOR_MONITOR = {"targets": [{"type": "imap_pop", "id": "{monitor_id}"}]}
+NEW_CHANNEL = {"type": "sms", "name": "New", "config": {"phoneNumber": "+4915112345678"}}
+DRY = {"dryRun": True}
+TRIED = NEW_CHANNEL | DRY
 IN_HOUSE = {"organizationId": "{house_id}"}
 TO_CUSTOMER = {"customerId": "{customer}"}
 RESTRICTED = {"customerIds": ["{customer}"]}
@@ -44,6 +56,8 @@ MONITOR_REMOVED = {
 USER_ADDED = {"users": CREATED}
 RESTRICTED_USER_ADDED = {**USER_ADDED, "user_customers": CREATED}
 TOKEN_ADDED = {"api_tokens": CREATED}
+WINDOW_ADDED = {"maintenance_windows": CREATED}
+CHANNEL_ADDED = {"notification_channels": CREATED}
 
 PUBLIC_ROWS = [
     Row(
@@ -122,15 +136,18 @@ MONITOR_ROWS = [
         MONITOR,
         "move",
         {"customerId": "{other_customer}"},
-        effect=RESCHEDULED,
+        # Its channel goes along.
+        effect={**RESCHEDULED, "notification_channels": CHANGED},
         audit="monitor.update",
+        beside=("channel.update",),
     ),
     Row(
         "DELETE",
         MONITOR,
         "write",
-        effect=MONITOR_REMOVED,
+        effect={**MONITOR_REMOVED, "notification_channels": DELETED},
         audit="monitor.delete",
+        beside=("channel.delete",),
     ),
     Row(
         "POST",
@@ -200,12 +217,70 @@ CUSTOMER_ROWS = [
         "DELETE",
         CUSTOMER,
         "write",
-        # With the restrictions of those who have it (three of the cast, one target), and with its tokens.
-        effect={"customers": DELETED, "user_customers": (4, 0), "api_tokens": (2, 0)},
+        # With the restrictions of those who have it (three of the cast, one target), its channel, window and
+        # tokens.
+        effect={
+            "customers": DELETED,
+            "user_customers": (4, 0),
+            "api_tokens": (2, 0),
+            "notification_channels": DELETED,
+            "maintenance_windows": DELETED,
+        },
         audit="customer.delete",
-        beside=("token.delete",) * 2 + ("user.update",) * 4,
+        beside=("channel.delete", "maintenance.delete") + ("token.delete",) * 2 + ("user.update",) * 4,
         without_monitors=True,
     ),
+]
+MAINTENANCE_ROWS = [
+    Row("GET", WINDOWS + ALL, "list", sees="windows"),
+    Row("GET", WINDOWS + OF_CUSTOMER, "list_c", sees="windows"),
+    Row("GET", WINDOWS + OF_HOUSE, "list_h", sees="windows"),
+    Row(
+        "POST",
+        WINDOWS,
+        "plan_new",
+        NEW_WINDOW | TO_CUSTOMER,
+        201,
+        effect=WINDOW_ADDED,
+        audit="maintenance.create",
+    ),
+    Row(
+        "POST",
+        WINDOWS,
+        "plan_new",
+        NEW_WINDOW | FOR_MONITOR,
+        201,
+        effect={**WINDOW_ADDED, "maintenance_targets": CREATED},
+        audit="maintenance.create",
+    ),
+    Row(
+        "POST",
+        WINDOWS,
+        "plan_h",
+        NEW_WINDOW | TO_CUSTOMER | IN_HOUSE,
+        201,
+        effect=WINDOW_ADDED,
+        audit="maintenance.create",
+    ),
+    Row("GET", WINDOW, "read"),
+    Row("GET", WINDOWS + "/{window_id}", "read"),
+    Row(
+        "PATCH",
+        WINDOW,
+        "plan",
+        {"name": "New"},
+        effect={"maintenance_windows": CHANGED},
+        audit="maintenance.update",
+    ),
+    Row(
+        "PATCH",
+        WINDOW,
+        "plan_move",
+        {"customerId": "{other_customer}"},
+        effect={"maintenance_windows": CHANGED},
+        audit="maintenance.update",
+    ),
+    Row("DELETE", WINDOW, "plan", effect={"maintenance_windows": DELETED}, audit="maintenance.delete"),
 ]
 ORGANIZATION_ROWS = [
     Row("GET", ORGANIZATION, "my_org", sees="organizations"),
@@ -400,6 +475,93 @@ TOKEN_ROWS = [
     ),
     Row("DELETE", CUSTOMER_TOKENS + "/{organization_token}", "tok_never", silent="nobody may"),
 ]
+CHANNEL_ROWS = [
+    Row("GET", CHANNELS + ALL, "adm_list", sees="channels"),
+    Row("GET", CHANNELS + OF_CUSTOMER, "adm_list_c", sees="channels"),
+    Row("GET", CHANNELS + "?imapPopMonitorId={monitor}", "chn_list_m", sees="channels"),
+    Row("GET", CHANNELS + OF_HOUSE, "adm_list_h", sees="channels"),
+    Row(
+        "POST",
+        CHANNELS,
+        "adm_all",
+        NEW_CHANNEL,
+        201,
+        effect=CHANNEL_ADDED,
+        audit="channel.create",
+        about=CALLERS,
+    ),
+    Row(
+        "POST",
+        CHANNELS,
+        "adm_all_h",
+        NEW_CHANNEL | IN_HOUSE,
+        201,
+        effect=CHANNEL_ADDED,
+        audit="channel.create",
+    ),
+    Row(
+        "POST",
+        CHANNELS,
+        "adm_new_c",
+        NEW_CHANNEL | TO_CUSTOMER,
+        201,
+        effect=CHANNEL_ADDED,
+        audit="channel.create",
+    ),
+    Row(
+        "POST",
+        CHANNELS,
+        "adm_new_ch",
+        NEW_CHANNEL | {"imapPopMonitorId": "{monitor}"} | IN_HOUSE,
+        201,
+        effect=CHANNEL_ADDED,
+        audit="channel.create",
+    ),
+    Row("GET", CHANNEL, "manage_c"),
+    Row("GET", CHANNELS + "/{channel_id}", "manage_c"),
+    Row("GET", HOUSE_CHANNEL, "manage_h"),
+    Row(
+        "PATCH",
+        CHANNEL,
+        "manage_c",
+        {"name": "New"},
+        effect={"notification_channels": CHANGED},
+        audit="channel.update",
+    ),
+    Row(
+        "PATCH",
+        HOUSE_CHANNEL,
+        "manage_h",
+        {"name": "New"},
+        effect={"notification_channels": CHANGED},
+        audit="channel.update",
+    ),
+    Row("DELETE", CHANNEL, "manage_c", effect={"notification_channels": DELETED}, audit="channel.delete"),
+    Row(
+        "DELETE",
+        HOUSE_CHANNEL,
+        "manage_h",
+        effect={"notification_channels": DELETED},
+        audit="channel.delete",
+    ),
+    Row("POST", f"{CHANNELS}/test", "chn_test", TRIED, silent="it stores nothing"),
+    Row("POST", f"{CHANNELS}/test", "write_new", TRIED | TO_CUSTOMER, silent="it stores nothing"),
+    Row("POST", f"{CHANNELS}/test", "write_h", TRIED | TO_CUSTOMER | IN_HOUSE, silent="it stores nothing"),
+    Row(
+        "POST",
+        f"{CHANNELS}/test",
+        "manage_c",
+        {"id": "{channel}", "dryRun": True},
+        silent="it stores nothing",
+    ),
+    Row(
+        "POST",
+        f"{CHANNELS}/test",
+        "manage_h",
+        {"id": "{house_channel_id}", "dryRun": True},
+        silent="it stores nothing",
+    ),
+]
 AUDIT_ROWS = [
     Row("GET", AUDIT_LOG + ALL, "adm_list", sees="audit"),
     Row("GET", AUDIT_LOG + OF_HOUSE, "adm_list_h", sees="audit"),
@@ -410,8 +572,10 @@ ROWS = [
     *MONITOR_ROWS,
     *INCIDENT_ROWS,
     *CUSTOMER_ROWS,
+    *MAINTENANCE_ROWS,
     *ORGANIZATION_ROWS,
     *USER_ROWS,
     *TOKEN_ROWS,
+    *CHANNEL_ROWS,
     *AUDIT_ROWS,
 ]

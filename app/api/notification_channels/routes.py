@@ -1,10 +1,11 @@
 """Notification channel endpoints (contract section 4)."""
 
+from threading import BoundedSemaphore
 from typing import Any
 
 from app.api.auth.schemas import SuccessSchema
 from app.api.base import Blueprint
-from app.api.context import config_store, current_actor, now
+from app.api.context import config_store, current_actor, now, settings
 from app.api.fields import REFERENCE_PATTERN
 from app.api.notification_channels import examples
 from app.api.notification_channels.schemas import (
@@ -15,14 +16,21 @@ from app.api.notification_channels.schemas import (
     ChannelSchema,
     channel_document,
 )
+from app.api.notification_channels.test_schemas import (
+    ChannelTestResultSchema,
+    ChannelTestSchema,
+    test_document,
+)
+from app.domain.notification import Delivery
+from app.errors import UnavailableError
 from app.extensions import db
-from app.services import monitors, notification_channels
+from app.services import channel_tests, monitors, notification_channels, transport
 from app.services.access import Action
 
 CHANNEL_PATH: dict[str, Any] = {
     "parameters": [
         {
-            "name": "channelId",
+            "name": "id",
             "in": "path",
             "required": True,
             "description": "The channel's public UUID, or its numeric id.",
@@ -37,6 +45,10 @@ UNKNOWN_OWNER = (
     "404 Customer not found",
     f"404 {monitors.NOT_FOUND}",
 )
+TESTS_AT_ONCE = 2
+TEST_RETRY_SECONDS = 5
+TOO_MANY_TESTS = "Too many tests at once"
+_test_slots = BoundedSemaphore(TESTS_AT_ONCE)
 
 blp = Blueprint(
     "Notification channels",
@@ -70,35 +82,58 @@ def create_notification_channel(body: dict[str, Any]) -> Any:
     return channel_document(channel), {"Location": f"{blp.url_prefix}/{channel.public_id}"}
 
 
-@blp.route("/<string:channelId>", **CHANNEL_PATH)
+@blp.route("/<string:id>", **CHANNEL_PATH)
 @blp.allow(Action.MANAGE_CHANNELS)
 @blp.response(200, ChannelSchema, example=examples.CHANNEL)
 @blp.fails(*UNKNOWN)
-def get_notification_channel(channel_id: str) -> Any:
+def get_notification_channel(id: str) -> Any:  # noqa: A002 - the contract's name
     """Show a notification channel; its secrets read null"""
-    return channel_document(notification_channels.get(current_actor(), channel_id))
+    return channel_document(notification_channels.get(current_actor(), id))
 
 
-@blp.route("/<string:channelId>", methods=["PATCH"], **CHANNEL_PATH)
+@blp.route("/<string:id>", methods=["PATCH"], **CHANNEL_PATH)
 @blp.allow(Action.MANAGE_CHANNELS)
 @blp.arguments(ChannelPatchSchema, example={"delaySeconds": 300})
 @blp.response(200, ChannelSchema, example=examples.CHANNEL)
 @blp.fails(*UNKNOWN, *UNKNOWN_OWNER)
-def update_notification_channel(body: dict[str, Any], channel_id: str) -> Any:
+def update_notification_channel(body: dict[str, Any], id: str) -> Any:  # noqa: A002 - the contract's name
     """Change the keys that are sent; secrets that are not sent are kept"""
-    channel = notification_channels.update(
-        current_actor(), config_store().vault, channel_id, now=now(), **body
-    )
+    channel = notification_channels.update(current_actor(), config_store().vault, id, now=now(), **body)
     db.session.commit()
     return channel_document(channel)
 
 
-@blp.route("/<string:channelId>", methods=["DELETE"], **CHANNEL_PATH)
+@blp.route("/<string:id>", methods=["DELETE"], **CHANNEL_PATH)
 @blp.allow(Action.MANAGE_CHANNELS)
 @blp.response(200, SuccessSchema)
 @blp.fails(*UNKNOWN)
-def delete_notification_channel(channel_id: str) -> Any:
+def delete_notification_channel(id: str) -> Any:  # noqa: A002 - the contract's name
     """Remove a notification channel"""
-    notification_channels.delete(current_actor(), channel_id, now=now())
+    notification_channels.delete(current_actor(), id, now=now())
     db.session.commit()
     return {"success": True}
+
+
+@blp.route("/test", methods=["POST"])
+@blp.allow(Action.TEST_CHANNEL)
+@blp.arguments(ChannelTestSchema, example=examples.TEST_REQUEST)
+@blp.response(200, ChannelTestResultSchema, example=examples.TEST_RESULT)
+@blp.fails(*UNKNOWN_OWNER, f"404 {notification_channels.NOT_FOUND}", f"503 {TOO_MANY_TESTS}")
+def test_notification_channel(body: dict[str, Any]) -> Any:
+    """Send a test message and tell what the target said; with dryRun only look at the config"""
+    is_dry_run = body.pop("dry_run")
+    trial = channel_tests.prepare(current_actor(), config_store().vault, now=now(), **body)
+    # Sending may take half a minute, and no connection to the database is held meanwhile.
+    db.session.remove()
+    return test_document(trial.destination, None if is_dry_run else _send(trial))
+
+
+def _send(trial: channel_tests.Trial) -> Delivery:
+    """Raises UnavailableError while this process is sending as many tests as it may."""
+    if not _test_slots.acquire(blocking=False):
+        message = "Too many tests are under way. Try again soon."
+        raise UnavailableError(TOO_MANY_TESTS, message, retry_after=TEST_RETRY_SECONDS)
+    try:
+        return channel_tests.send(trial, transport.transport_of(settings()))
+    finally:
+        _test_slots.release()

@@ -11,8 +11,8 @@ from app.domain.channel_types import CHANNEL_TYPES, ChannelType, ConfigKey
 from app.domain.enums import AlertEvent, ChannelCategory, ErrorCode, WarningCode
 from app.services.channel_config import shown_config
 
-_CUSTOMER = "Null: of the whole organization. Beside a monitor it has to be that monitor's."
-_MONITOR = "Number or UUID of the one monitor that the channel is for; null: of the customer or organization."
+CUSTOMER = "Null: of the whole organization. Beside a monitor it has to be that monitor's."
+MONITOR = "Number or UUID of the one monitor that the channel is for; null: of the customer or organization."
 _LEVEL = "Cannot be changed, so as it is."
 _SECRETS = "Secrets are stored encrypted and read as null; then `hasSecret` is true."
 
@@ -32,6 +32,9 @@ def _key_doc(key: ConfigKey) -> str:
     alias = f" (or `{key.alias}`)" if key.alias else ""
     marks = ("" if key.is_required else "?") + ("*" if key.is_secret else "")
     return f"`{key.name}`{marks}{alias}" + (f" ({key.about.rstrip('.')})" if key.about else "")
+
+
+CONFIG = _config_doc()
 
 
 class ConditionsSchema(Schema):
@@ -87,11 +90,11 @@ class ChannelCreateSchema(ChannelPatchSchema):
     READ_ONLY = ChannelPatchSchema.READ_ONLY - {"organizationId"}
 
     organization_id = Whole(1, metadata={"description": OTHER_ORGANIZATION})
-    customer_id = CustomerReference(allow_none=True, metadata={"description": _CUSTOMER})
-    imap_pop_monitor_id = Reference(allow_none=True, metadata={"description": _MONITOR})
+    customer_id = CustomerReference(allow_none=True, metadata={"description": CUSTOMER})
+    imap_pop_monitor_id = Reference(allow_none=True, metadata={"description": MONITOR})
     type = Choice(CHANNEL_TYPES, required=True)
     name = Text(1, 255, trim=True, required=True)
-    config = JsonObject(required=True, metadata={"description": _config_doc()})
+    config = JsonObject(required=True, metadata={"description": CONFIG})
     priority = Whole(1, MAX_PRIORITY, load_default=1, metadata={"description": "Lower is told first."})
     delay_seconds = Whole(
         0,
@@ -107,9 +110,9 @@ class ChannelSchema(Schema):
     id = fields.Integer(required=True)
     public_id = fields.UUID(required=True)
     organization_id = fields.Integer(required=True)
-    customer_id = fields.Integer(required=True, allow_none=True, metadata={"description": _CUSTOMER})
+    customer_id = fields.Integer(required=True, allow_none=True, metadata={"description": CUSTOMER})
     imap_pop_monitor_id = fields.Integer(
-        required=True, allow_none=True, attribute="monitor_id", metadata={"description": _MONITOR}
+        required=True, allow_none=True, attribute="monitor_id", metadata={"description": MONITOR}
     )
     type = fields.String(required=True)
     category = fields.Enum(ChannelCategory, by_value=True, required=True)
@@ -133,55 +136,6 @@ class ChannelQueryArgsSchema(PageArgsSchema):
     customer_id = CustomerReference(metadata={"description": "Those of this customer and its monitors."})
     imap_pop_monitor_id = Reference(
         metadata={"description": "All that concern this monitor, its customer's and the organization's too."}
-    )
-
-
-class ChannelTestSchema(ChannelPatchSchema):
-    """A channel as it would be made; or `id` of a stored one, with keys of the config that differ."""
-
-    READ_ONLY = ChannelPatchSchema.READ_ONLY - {"id", "organizationId"}
-
-    id = Reference(metadata={"description": "Number or UUID of a stored channel. For admins."})
-    organization_id = Whole(1, metadata={"description": OTHER_ORGANIZATION})
-    customer_id = CustomerReference(allow_none=True, metadata={"description": _CUSTOMER})
-    imap_pop_monitor_id = Reference(allow_none=True, metadata={"description": _MONITOR})
-    type = Choice(CHANNEL_TYPES, metadata={"description": "Needed without `id`."})
-    config = JsonObject(metadata={"description": f"Needed without `id`. {_config_doc()}"})
-    dry_run = Flag(load_default=False, metadata={"description": "Look at the config and send nothing."})
-
-
-class ValidationSchema(Schema):
-    ok = fields.Boolean(required=True)
-    errors = fields.List(fields.String(), required=True)
-    warnings = fields.List(fields.String(), required=True)
-
-
-class TestRequestSchema(Schema):
-    """What was sent where, without secrets."""
-
-    type = fields.String(required=True)
-    url = fields.String(required=True, allow_none=True, metadata={"description": "Of a webhook."})
-    method = fields.String(required=True, allow_none=True)
-    timeout_seconds = fields.Integer(required=True, allow_none=True)
-
-
-class TestResponseSchema(Schema):
-    """What the target said, as far as it is known."""
-
-    reachable = fields.Boolean(required=True, metadata={"description": "The target answered."})
-    ok = fields.Boolean(required=True, metadata={"description": "It took the message."})
-    status_code = fields.Integer(required=True, allow_none=True)
-    duration_ms = fields.Integer(required=True)
-
-
-class ChannelTestResultSchema(Schema):
-    success = fields.Boolean(required=True)
-    mode = fields.String(required=True, metadata={"enum": ["send", "dryRun"]})
-    message = fields.String(required=True)
-    validation = fields.Nested(ValidationSchema, required=True)
-    request = fields.Nested(TestRequestSchema, required=True)
-    response = fields.Nested(
-        TestResponseSchema, required=True, allow_none=True, metadata={"description": "Null with `dryRun`."}
     )
 
 
