@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, select, union_all
 
 from app.crypto import Vault
 from app.domain.channel_conditions import Recipient
@@ -85,40 +85,37 @@ def _channels_of(owner: Customer | Monitor) -> Iterator[NotificationChannel]:
 def _channels_for(monitors: Sequence[Monitor]) -> Mapping[Any, list[Row[Any]]]:
     """Active channels that may concern these monitors, by organization, customer and monitor."""
     channel = NotificationChannel
+    of_organization = channel.organization_id.in_({monitor.organization_id for monitor in monitors})
+    of_customer = channel.customer_id.in_({monitor.customer_id for monitor in monitors})
+    of_monitor = channel.monitor_id.in_({monitor.id for monitor in monitors})
+    # Three looks into indexes, where one look for all would read what others of the organization have.
     found = db.session.execute(
-        select(
-            channel.organization_id,
-            channel.customer_id,
-            channel.monitor_id,
-            channel.id,
-            channel.type,
-            channel.name,
-            channel.config,
-            channel.priority,
-            channel.delay_seconds,
-            channel.conditions,
+        union_all(
+            _active(of_organization, channel.customer_id.is_(None), channel.monitor_id.is_(None)),
+            _active(of_organization, of_customer, channel.monitor_id.is_(None)),
+            _active(of_monitor),
         )
-        .where(
-            channel.is_active,
-            channel.organization_id.in_({monitor.organization_id for monitor in monitors}),
-            # Three looks into one index: what others of the organization have is not read.
-            or_(
-                and_(channel.customer_id.is_(None), channel.monitor_id.is_(None)),
-                and_(_is_among(channel.customer_id, monitors, "customer_id"), channel.monitor_id.is_(None)),
-                _is_among(channel.monitor_id, monitors, "id"),
-            ),
-        )
-        .order_by(channel.id)
-    )
+    ).all()
     channels: dict[Any, list[Row[Any]]] = {}
     for row in found:
         channels.setdefault((row.organization_id, row.customer_id, row.monitor_id), []).append(row)
     return channels
 
 
-def _is_among(column: Any, monitors: Sequence[Monitor], name: str) -> ColumnElement[bool]:
-    ids: ColumnElement[bool] = column.in_({getattr(monitor, name) for monitor in monitors})
-    return ids
+def _active(*conditions: ColumnElement[bool]) -> Select[Any]:
+    channel = NotificationChannel
+    return select(
+        channel.organization_id,
+        channel.customer_id,
+        channel.monitor_id,
+        channel.id,
+        channel.type,
+        channel.name,
+        channel.config,
+        channel.priority,
+        channel.delay_seconds,
+        channel.conditions,
+    ).where(channel.is_active, *conditions)
 
 
 def _recipients(monitor: Monitor, customer: Row[Any], known: Mapping[Any, list[Row[Any]]]) -> list[Recipient]:

@@ -1,10 +1,12 @@
 """Who hears of a monitor, and where a message to them goes."""
 
+import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import event, insert, inspect, select, text
 
 from app.clock import utcnow
 from app.crypto import Vault
@@ -191,3 +193,37 @@ def test_channels_go_with_their_owner_and_the_trail_tells(
         select(AuditEntry).where(AuditEntry.action == AuditAction.CHANNEL_DELETE)
     ).one()
     assert entry.target_public_id == public_id
+
+
+def test_what_others_have_is_not_read(make: Factory, customer: Customer, monitor: Monitor) -> None:
+    """Thousands of monitors, each with a channel of its own, may fail at once."""
+    others = [make.monitor(customer).id for _ in range(5)]
+    like = make.channel(monitor)
+    columns = {column.key: getattr(like, column.key) for column in inspect(like).mapper.columns}
+    rows = [
+        columns | {"id": like.id + number, "public_id": uuid4(), "monitor_id": others[number % 5]}
+        for number in range(1, 2000)
+    ]
+    db.session.execute(insert(NotificationChannel), rows)
+    db.session.execute(text("ANALYZE notification_channels"))
+    db.session.commit()
+    statements: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        statements.append((statement, given))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert told(monitor) == [like.id]
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+    with db.engine.connect() as connection:
+        plan = [
+            str(step)
+            for statement, given in statements
+            for step in connection.exec_driver_sql(f"{explain} {statement}", given)
+            if "notification_channels" in str(step)
+        ]
+    assert plan
+    assert not [step for step in plan if re.search("SCAN|Seq Scan", step)]
