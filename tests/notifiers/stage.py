@@ -1,8 +1,8 @@
 """What tests of messages share: a notice, its way out, and an internet that is this machine."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -60,7 +60,9 @@ NOTICE = Notice(
 RECOVERY = replace(NOTICE, event=AlertEvent.RECOVERY, incident=replace(INCIDENT, ended_at=ENDED_AT))
 
 
-def notice(*, incident: Mapping[str, Any] | None = None, monitor: str | None = None, **changes: Any) -> Notice:
+def notice(
+    *, incident: Mapping[str, Any] | None = None, monitor: str | None = None, **changes: Any
+) -> Notice:
     """The notice above with other values; `monitor` is its name."""
     changed = replace(NOTICE, incident=replace(INCIDENT, **(incident or {})), **changes)
     return changed if monitor is None else replace(changed, monitor=replace(changed.monitor, name=monitor))
@@ -103,7 +105,19 @@ def internet(
         yield asked
 
 
-Sender = Callable[..., Delivery]
+@dataclass(frozen=True)
+class Online:
+    """Everything that is sent arrives at one receiver."""
+
+    receiver: HttpReceiver
+    asked: list[tuple[str, int]]
+    """Names and ports that were asked for."""
+    trusted: Path
+
+    def send(
+        self, kind: str, config: Mapping[str, Any], message: Notice = NOTICE, **transport: Any
+    ) -> Delivery:
+        return send(kind, config, message, **{"ca_file": self.trusted, **transport})
 
 
 def ca_file(folder: Path, pem: str) -> Path:
