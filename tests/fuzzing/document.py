@@ -14,12 +14,14 @@ from schemathesis.generation.feedback import NO_FEEDBACK
 from schemathesis.generation.hypothesis import setup
 from schemathesis.generation.overrides import Override
 
-from app.api.fields import LINE_PATTERN
+from app.api.fields import LINE_PATTERN, LINES_PATTERN
 
 # It makes Hypothesis print nothing of its examples, those of all other tests included.
 _printer = core.RepresentationPrinter
 setup()
 core.RepresentationPrinter = _printer
+
+PATTERNS = (LINE_PATTERN, LINES_PATTERN)
 
 Operation = Any
 Case = Any
@@ -48,7 +50,7 @@ def load(app: Flask, checks_off: list[str], *, is_plain: bool = False) -> Any:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if item != LINE_PATTERN}
+        return {key: _plain(item) for key, item in value.items() if item not in PATTERNS}
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 

@@ -111,11 +111,14 @@ class House:
         monitor = make.monitor(customer)
         result = make.result(monitor, self._location(make))
         self._keep(monitor, customer_id=customer.id)
+        window = make.window(customer, [monitor])
+        self._keep(window)
         _, token = self._new_token(make, None, organization)
         _, customer_token = self._new_token(make, customer, organization)
         self.paths = {
             "/api/imap-pop-monitors/": str(monitor.public_id),
             "/api/customers/": str(customer.public_id),
+            "/api/maintenance-windows/": str(window.public_id),
             "/api/users/": str(spare.public_id),
             "/api/organization/tokens/": str(token.public_id),
             "/api/customer/tokens/": str(customer_token.public_id),
@@ -128,6 +131,8 @@ class House:
             "organizationId": organization.id,
             "before": str(result.public_id),
             "targetPublicId": str(monitor.public_id),
+            "imapPopMonitorId": monitor.id,
+            "targets": [{"type": "imap_pop", "id": monitor.id}],
             "hostname": ADDRESS,
             "currentPassword": PASSWORD,
         }
