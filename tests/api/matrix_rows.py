@@ -156,6 +156,7 @@ MONITOR_ROWS = [
         effect={"monitor_schedules": CHANGED},
         audit="monitor.trigger",
     ),
+    Row("GET", f"{MONITOR}/details", "read"),
     Row("GET", f"{MONITOR}/check-history", "read"),
     Row("GET", f"{MONITOR}/check-history.csv", "read"),
     Row("GET", f"{MONITOR}/incident-history", "read"),

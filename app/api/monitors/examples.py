@@ -142,3 +142,72 @@ ALERT_HISTORY: dict[str, Any] = {
     ],
     "total": 1,
 }
+
+_STRETCH: dict[str, Any] = {
+    "from": "2026-02-26T00:00:00.000Z",
+    "until": "2026-02-26T12:00:00.000Z",
+    "uptime": 99.6376,
+    "upMs": 41_242_500,
+    "downMs": 150_000,
+    "maintenanceMs": 1_800_000,
+    "noDataMs": 7_500,
+    "notWatchedMs": 0,
+    "checks": 24,
+    "warnings": 1,
+    "failures": 2,
+    "avgResponse": 148,
+    "p95Response": 197,
+    "timings": {"dns": 3, "connect": 21, "tls": 44, "greeting": 20, "login": 31, "mailbox": 15, "logout": 14},
+}
+_FIGURES: dict[str, Any] = {
+    **_STRETCH,
+    "longestOutageMs": 150_000,
+    "checksFrom": "2026-02-26T00:00:00.000Z",
+    "checksUntil": "2026-02-26T12:00:00.000Z",
+}
+
+
+def _since(instant: str, **figures: Any) -> dict[str, Any]:
+    return {**_FIGURES, "from": instant, "checksFrom": instant, **figures}
+
+
+DETAILS: dict[str, Any] = {
+    "imapPopMonitorId": 500,
+    "monitor": WITH_CUSTOMER,
+    "latestCheck": {
+        "status": "success",
+        "checkedAt": "2026-02-26T12:00:00.000Z",
+        "timingImapPop": 148,
+        "errorCode": None,
+        "errorMessage": None,
+        "warningMessage": None,
+        "locationCode": "local",
+        "locationName": "Local",
+    },
+    "uptimeStats": {
+        "day": 99.6376,
+        "month": 99.9931,
+        "year": 99.9969,
+        "dayAvgResponse": 148,
+        "monthAvgResponse": 140,
+        "yearAvgResponse": 144,
+    },
+    "uptimeStatsMeta": {
+        "timeZone": "UTC",
+        "granularity": "hour",
+        "truncated": False,
+        "range": _FIGURES,
+        "day": _FIGURES,
+        "month": _since("2026-02-01T00:00:00.000Z", uptime=99.9931, upMs=2_201_242_500),
+        "year": _since("2026-01-01T00:00:00.000Z", uptime=99.9969, upMs=4_879_642_500),
+        "segments": [
+            {"from": "2026-02-26T00:00:00.000Z", "until": "2026-02-26T12:00:00.000Z", "state": "up"}
+        ],
+        "segmentsTruncated": False,
+    },
+    "monitoringData": [_STRETCH],
+    "incidents": INCIDENT_HISTORY["incidents"],
+    "alerts": ALERT_HISTORY["alerts"],
+    "testResultLog": CHECK_HISTORY["data"],
+    "maintenance": {"inMaintenance": False, "activeWindows": [], "allWindows": []},
+}

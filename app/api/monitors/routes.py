@@ -69,7 +69,7 @@ blp = Blueprint(
 def list_imap_pop_monitors(query: dict[str, Any]) -> Any:
     """List IMAP/POP monitors"""
     page = monitors.list_page(current_actor(), now=now(), **query)
-    items = [_document(monitor) for monitor in page.items]
+    items = [document_of(monitor) for monitor in page.items]
     return {"items": items, "total": page.total, "page": page.page, "per_page": page.per_page}
 
 
@@ -82,7 +82,7 @@ def create_imap_pop_monitor(body: dict[str, Any]) -> Any:
     """Create an IMAP/POP monitor"""
     monitor = monitors.create(current_actor(), config_store(), now=now(), **body)
     db.session.commit()
-    return _document(monitor), {"Location": f"/api/imap-pop-monitors/{monitor.public_id}"}
+    return document_of(monitor), {"Location": f"/api/imap-pop-monitors/{monitor.public_id}"}
 
 
 @blp.route("/<string:publicId>", **MONITOR_PATH)
@@ -91,7 +91,7 @@ def create_imap_pop_monitor(body: dict[str, Any]) -> Any:
 @blp.fails(*UNKNOWN)
 def get_imap_pop_monitor(public_id: str) -> Any:
     """Show an IMAP/POP monitor"""
-    return _document(monitors.shown(current_actor(), public_id))
+    return document_of(monitors.shown(current_actor(), public_id))
 
 
 @blp.route("/<string:publicId>", methods=["PATCH"], **MONITOR_PATH)
@@ -103,7 +103,7 @@ def update_imap_pop_monitor(body: dict[str, Any], public_id: str) -> Any:
     """Change the keys that are sent; readonly may send status alone"""
     monitor = monitors.update(current_actor(), config_store(), public_id, now=now(), **body)
     db.session.commit()
-    return _document(monitor)
+    return document_of(monitor)
 
 
 @blp.route("/<string:publicId>", methods=["DELETE"], **MONITOR_PATH)
@@ -193,6 +193,6 @@ def _busy() -> UnavailableError:
     return UnavailableError(TOO_MANY_TESTS, message, retry_after=TEST_RETRY_SECONDS)
 
 
-def _document(monitor: Any) -> dict[str, Any]:
+def document_of(monitor: Any) -> dict[str, Any]:
     config = config_store().shown(current_actor(), monitor)
     return monitor_document(monitor, config, state_of(monitor, now()))
