@@ -47,7 +47,9 @@ UNTOLD = {
     r"^(imapPopConfig|config|customFields)\b.* control characters": "in free JSON, at every depth",
     r"^(imapPopConfig|config|customFields)\b.* 64 bits": "in free JSON, at every depth",
     r"^(imapPopConfig|config|customFields)\b.* nested deeper": "in free JSON, at every depth",
+    r"text must have 1 to 4000 characters": "blanks around it do not count",
     r"before is not the id of a result": "depends on what is stored",
+    r"before is not the id of an incident": "depends on what is stored",
     r"^Monitor is disabled": "depends on what is stored",
     r"^No eligible monitoring locations": "depends on what is stored",
 }

@@ -110,13 +110,16 @@ class House:
     ) -> None:
         monitor = make.monitor(customer)
         result = make.result(monitor, self._location(make))
+        incident = make.incident(monitor)
         self._keep(monitor, customer_id=customer.id)
         window = make.window(customer, [monitor])
         self._keep(window)
+        self._keep(incident, ended_at=None)
         _, token = self._new_token(make, None, organization)
         _, customer_token = self._new_token(make, customer, organization)
         self.paths = {
             "/api/imap-pop-monitors/": str(monitor.public_id),
+            "/api/incidents/": str(incident.public_id),
             "/api/customers/": str(customer.public_id),
             "/api/maintenance-windows/": str(window.public_id),
             "/api/users/": str(spare.public_id),
@@ -128,6 +131,7 @@ class House:
         self.fields = {
             "customerId": str(customer.public_id),
             "customerIds": [str(customer.public_id)],
+            "monitorId": str(monitor.public_id),
             "organizationId": organization.id,
             "before": str(result.public_id),
             "targetPublicId": str(monitor.public_id),
