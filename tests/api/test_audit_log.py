@@ -15,6 +15,7 @@ from tests.calling import (
     AUDIT_LOG,
     CUSTOMER_TOKENS,
     CUSTOMERS,
+    INCIDENTS,
     MONITORS,
     ORGANIZATION,
     ORGANIZATION_TOKENS,
@@ -71,6 +72,8 @@ CHANGES: list[tuple[str, str, str, dict[str, Any] | None]] = [
     ("monitor.update", "PATCH", MONITORS + "/{monitor}", {"name": "New"}),
     ("monitor.delete", "DELETE", MONITORS + "/{monitor}", None),
     ("monitor.trigger", "POST", MONITORS + "/{monitor}/trigger-check", None),
+    ("incident.acknowledge", "POST", INCIDENTS + "/{incident}/acknowledge", None),
+    ("incident.comment", "POST", INCIDENTS + "/{incident}/comments", {"text": "x"}),
     ("customer.create", "POST", CUSTOMERS, {"name": "x"}),
     ("customer.update", "PATCH", CUSTOMERS + "/{customer}", {"name": "New"}),
     ("customer.delete", "DELETE", CUSTOMERS + "/{empty}", None),
@@ -103,6 +106,7 @@ def test_each_change_leaves_one_entry(  # noqa: PLR0917 - a row of a table
         "monitor": monitor.public_id,
         "customer": monitor.customer.public_id,
         "empty": make.customer(house).public_id,
+        "incident": make.incident(monitor).public_id,
     }
     sent = body and {key: value.format(**names) for key, value in body.items()}
 

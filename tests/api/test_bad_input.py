@@ -12,7 +12,7 @@ from app.api.customers.schemas import CustomerPatchSchema
 from app.api.monitors.schemas import MonitorPatchSchema
 from app.models import Customer, Monitor, Organization
 from tests.api.matrix_stage import dump
-from tests.calling import CUSTOMERS, MONITORS, Caller, assert_failure, customer_path, monitor_path
+from tests.calling import CUSTOMERS, INCIDENTS, MONITORS, Caller, assert_failure, customer_path, monitor_path
 from tests.factories import Factory
 
 BAD_TEXT = st.builds(
@@ -323,6 +323,8 @@ QUERY = st.dictionaries(
             "sort",
             "limit",
             "before",
+            "monitorId",
+            "type",
         ]
     ),
     st.text(max_size=6) | st.from_regex(r"-?[0-9]{1,25}", fullmatch=True),
@@ -334,7 +336,7 @@ QUERY = st.dictionaries(
 @given(query=QUERY)
 def test_any_query_is_never_500(admin: Caller, monitor: Monitor, query: dict[str, str]) -> None:
     sent = {key: value.encode(errors="surrogatepass") for key, value in query.items()}
-    for path in (MONITORS, CUSTOMERS, monitor_path(monitor, "/check-history")):
+    for path in (MONITORS, CUSTOMERS, INCIDENTS, monitor_path(monitor, "/check-history")):
         response = admin.get(path, query_string=sent)
         if response.status_code != 200:
             assert response.status_code in {400, 403}
@@ -346,7 +348,13 @@ def test_any_query_is_never_500(admin: Caller, monitor: Monitor, query: dict[str
 @example(identifier="9" * 4400)
 def test_any_path_is_never_500(admin: Caller, monitor: Monitor, identifier: str) -> None:
     segment = quote(identifier, safe="", errors="replace")
-    for base, method in ((CUSTOMERS, "GET"), (CUSTOMERS, "DELETE"), (MONITORS, "GET"), (MONITORS, "DELETE")):
+    for base, method in (
+        (CUSTOMERS, "GET"),
+        (CUSTOMERS, "DELETE"),
+        (MONITORS, "GET"),
+        (MONITORS, "DELETE"),
+        (INCIDENTS, "GET"),
+    ):
         response = admin.send(method, f"{base}/{segment}")
         # A number may be the customer's that is there.
         assert response.status_code in {200, 308, 400, 404, 405, 409}

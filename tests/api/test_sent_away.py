@@ -11,9 +11,18 @@ from sqlalchemy import Connection, delete, func, select, update
 from app.clock import utcnow
 from app.domain.enums import Role
 from app.extensions import db
-from app.models import ApiToken, AuditEntry, Customer, Monitor, Organization, Session, User
+from app.models import ApiToken, AuditEntry, Customer, Incident, Monitor, Organization, Session, User
 from app.services import access, auth
-from tests.calling import CUSTOMERS, MONITORS, USERS, Caller, assert_failure, caller_of, monitor_path
+from tests.calling import (
+    CUSTOMERS,
+    INCIDENTS,
+    MONITORS,
+    USERS,
+    Caller,
+    assert_failure,
+    caller_of,
+    monitor_path,
+)
 from tests.factories import PASSWORD, Factory
 
 LOGIN, CHANGE, ME = (f"/api/auth/{name}" for name in ("login", "change-password", "me"))
@@ -51,6 +60,11 @@ def customer(make: Factory, house: Organization) -> Customer:
 @pytest.fixture
 def monitor(make: Factory, customer: Customer) -> Monitor:
     return make.monitor(customer)
+
+
+@pytest.fixture
+def incident(make: Factory, monitor: Monitor) -> Incident:
+    return make.incident(monitor)
 
 
 @pytest.fixture
@@ -97,6 +111,8 @@ REQUESTS = [
     ("DELETE", f"{USERS}/{{user}}", None),
     ("POST", "/api/organization/tokens", {"name": "backdoor"}),
     ("PATCH", "/api/organization", {"name": "New"}),
+    ("POST", f"{INCIDENTS}/{{incident}}/acknowledge", None),
+    ("POST", f"{INCIDENTS}/{{incident}}/comments", {"text": "New"}),
     ("POST", f"{MONITORS}/test", {"name": "x", "hostname": "127.0.0.1", "customerId": "{customer}"}),
 ]
 ENDS = [(disable, 401), (end_sessions, 401), (demote, 403), (restrict, 403)]
@@ -115,10 +131,15 @@ class TestWaitingRequests:
 
     @pytest.mark.parametrize("case", CASES, ids=_name)
     def test_nothing_is_done_for_whoever_was_sent_away_meanwhile(
-        self, somebody: Caller, user: User, monitor: Monitor, meanwhile: Meanwhile, case: Any
+        self, somebody: Caller, user: User, incident: Incident, meanwhile: Meanwhile, case: Any
     ) -> None:
         (method, path, body), (end, status) = case
-        names = {"monitor": monitor_path(monitor), "user": user.id, "customer": monitor.customer_id}
+        names = {
+            "monitor": monitor_path(incident.monitor),
+            "user": user.id,
+            "customer": incident.customer_id,
+            "incident": incident.public_id,
+        }
         sent = body and {key: str(value).format(**names) for key, value in body.items()}
         meanwhile(access, "require", end(user))
 
