@@ -1,4 +1,4 @@
-"""A real scheduler that looks at its references and pings, only more often than it otherwise would."""
+"""A real scheduler that pings, is cut off, and tells its operator."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,15 +6,11 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from threading import Event
 
-import pytest
-from flask import Flask
 from flask_migrate import upgrade
-from sqlalchemy import select
 
 from app import create_app
 from app.domain.enums import Protocol, Security
 from app.extensions import db
-from app.models import Location
 from tests.conftest import ENVIRON
 from tests.factories import Factory
 from tests.fakes import faults
@@ -24,82 +20,26 @@ from tests.parts.http_receiver import HttpReceiver, reply
 from tests.parts.reference import ReferenceTarget
 from tests.parts.smtp_sink import SmtpSink
 from tests.worker.command import Scheduler
+from tests.worker.hurried import (
+    KEY,
+    OPERATOR,
+    HurriedScheduler,
+    Run,
+    is_suspect,
+    mailing,
+    receiver,
+    run,
+    sink,
+    target,
+)
 from tests.worker.test_process import outage
 from tests.worker.waiting import until
 
-KEY = "s3cret-key"
-HURRIED = """
-from dataclasses import replace
-from app.worker import scheduler
-
-OFTEN = {"look_at_references", "ping", "tell_operator"}
-scheduler.JOBS = tuple(
-    replace(job, seconds=0.2) if job.name in OFTEN else job for job in scheduler.JOBS
-)
-
-from app.worker.__main__ import main
-
-main()
-"""
-
-
-class HurriedScheduler(Scheduler):
-    arguments = ("-c", HURRIED)
-
-
-Run = Callable[..., Scheduler]
-
-
-@pytest.fixture
-def run(app: Flask, database_url: str, tmp_path: Path, receiver: HttpReceiver) -> Iterator[Run]:
-    """Starts a hurried scheduler that pings the receiver."""
-    started: list[Scheduler] = []
-
-    def build(**environ: str) -> Scheduler:
-        given = {"DATABASE_URL": database_url, "HEARTBEAT_URL": f"{receiver.url}/{KEY}", **environ}
-        started.append(HurriedScheduler(tmp_path / f"{len(started)}.log", **given))
-        return started[-1].ready()
-
-    yield build
-    for scheduler in started:
-        scheduler.process.kill()
-        scheduler.process.wait()
-
-
-@pytest.fixture
-def receiver() -> Iterator[HttpReceiver]:
-    with HttpReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def target() -> Iterator[ReferenceTarget]:
-    with ReferenceTarget() as target:
-        yield target
-
-
-@pytest.fixture
-def sink() -> Iterator[SmtpSink]:
-    with SmtpSink() as sink:
-        yield sink
-
-
-def mailing(sink: SmtpSink) -> dict[str, str]:
-    """The settings of whoever wants to be told by mail."""
-    return {
-        "SMTP_URL": sink.url,
-        "MAIL_FROM": "pillarbox@example.com",
-        "OPERATOR_EMAIL": "on-call@example.com",
-    }
+__all__ = ["receiver", "run", "sink", "target"]
 
 
 def subjects(sink: SmtpSink) -> list[str]:
     return [mail.subject for mail in sink.mails]
-
-
-def is_suspect() -> bool:
-    db.session.rollback()
-    return db.session.scalars(select(Location.suspect_since)).one() is not None
 
 
 def pings_on(receiver: HttpReceiver, count: int = 2) -> None:
@@ -179,7 +119,7 @@ def test_a_location_that_is_cut_off_suspects_itself_until_it_is_back(
 def test_its_operator_is_mailed_when_it_is_cut_off_and_when_it_is_back(
     run: Run, make: Factory, sink: SmtpSink, target: ReferenceTarget
 ) -> None:
-    run(REFERENCE_TARGETS=target.setting, **mailing(sink))
+    run(REFERENCE_TARGETS=target.setting, OPERATOR_EMAIL=OPERATOR, **mailing(sink))
     until(lambda: sink.mails)
     target.open()
     until(lambda: len(sink.mails) == 2)
@@ -188,7 +128,7 @@ def test_its_operator_is_mailed_when_it_is_cut_off_and_when_it_is_back(
         "Pillarbox (local): it is no longer cut off",
     ]
     mail = sink.mails[0]
-    assert (mail.sender, mail.recipients) == ("pillarbox@example.com", ("on-call@example.com",))
+    assert (mail.sender, mail.recipients) == ("pillarbox@example.com", (OPERATOR,))
     assert "None of the REFERENCE_TARGETS can be reached from here" in mail.text
 
 
@@ -197,7 +137,7 @@ def test_a_mail_server_that_is_away_is_told_in_the_log_and_mailed_to_later(
 ) -> None:
     with faults.refusing_port() as port:
         away = SmtpSink(port=port)
-        scheduler = run(REFERENCE_TARGETS=target.setting, **mailing(away))
+        scheduler = run(REFERENCE_TARGETS=target.setting, OPERATOR_EMAIL=OPERATOR, **mailing(away))
         until(lambda: "operator_mail_failed kind=cut_off" in scheduler.log)
     with away:
         until(lambda: away.mails)
@@ -229,9 +169,8 @@ def watched(url: str, folder: Path, receiver: HttpReceiver, sink: SmtpSink) -> I
         upgrade()
         db.engine.dispose()
     heartbeat_url = f"{receiver.url}/{KEY}"
-    scheduler = HurriedScheduler(
-        folder / "log", DATABASE_URL=url, HEARTBEAT_URL=heartbeat_url, **mailing(sink)
-    )
+    given = {"DATABASE_URL": url, "HEARTBEAT_URL": heartbeat_url, "OPERATOR_EMAIL": OPERATOR}
+    scheduler = HurriedScheduler(folder / "log", **given, **mailing(sink))
     try:
         yield scheduler.ready()
     finally:
