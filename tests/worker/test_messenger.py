@@ -1,4 +1,4 @@
-"""Messages leave side by side: a target that hangs holds up nobody else, and nothing is sent after the end."""
+"""Messages leave side by side: a target that hangs holds up nobody else, and the end is the end."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
