@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select
 from sqlalchemy.orm import selectinload
 
 from app.domain.enums import MonitorStatus
@@ -57,21 +57,29 @@ def unnoted_at(window: Any, instant: datetime) -> Occurrence | None:
 
 
 def concerns(monitor_id: Any, customer_id: Any) -> ColumnElement[bool]:
-    """Whether a window covers that monitor, which is of that customer."""
+    """Whether a window covers that monitor, which is of that customer, as all of a window's monitors are."""
     window, target = MaintenanceWindow, MaintenanceTarget
     is_target = exists().where(target.window_id == window.id, target.monitor_id == monitor_id)
-    return or_(is_target, and_(window.covers_customer, window.customer_id == customer_id))
+    return and_(window.customer_id == customer_id, or_(window.covers_customer, is_target))
 
 
-def hold(*conditions: ColumnElement[bool], limit: int | None = None) -> Sequence[MaintenanceWindow]:
+def hold(*conditions: ColumnElement[bool]) -> Sequence[MaintenanceWindow]:
     """The windows that meet the conditions, with their targets, until the transaction ends."""
     begin_writing()
-    query = select(MaintenanceWindow).where(*conditions).order_by(MaintenanceWindow.id).limit(limit)
+    # In order, or two that wait for each other's windows would be a deadlock.
     return db.session.scalars(
-        query.options(selectinload(MaintenanceWindow.targets))
-        .with_for_update(of=MaintenanceWindow, skip_locked=limit is not None)
-        .execution_options(populate_existing=True)
+        _with_targets(*conditions).order_by(MaintenanceWindow.id).with_for_update(of=MaintenanceWindow)
     ).all()
+
+
+def _with_targets(*conditions: ColumnElement[bool]) -> Select[MaintenanceWindow]:
+    """As they are now, whatever this session knew of them."""
+    return (
+        select(MaintenanceWindow)
+        .where(*conditions)
+        .options(selectinload(MaintenanceWindow.targets))
+        .execution_options(populate_existing=True)
+    )
 
 
 def note_some(now: datetime) -> bool:
@@ -84,7 +92,9 @@ def note_some(now: datetime) -> bool:
     # Asked first without holding anything: hardly ever is there one.
     if db.session.scalar(select(MaintenanceWindow.id).where(has_begun).limit(1)) is None:
         return False
-    windows = hold(has_begun, limit=WINDOWS)
+    begin_writing()
+    due = _with_targets(has_begun).order_by(MaintenanceWindow.next_start_at).limit(WINDOWS)
+    windows = db.session.scalars(due.with_for_update(of=MaintenanceWindow, skip_locked=True)).all()
     for window in windows:
         _note(window, now, max(ROWS // max(len(window.targets), 1), 1))
     return bool(windows)
