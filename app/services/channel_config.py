@@ -45,14 +45,16 @@ def unseal(vault: Vault, channel: NotificationChannel) -> dict[str, Any]:
     return secrets
 
 
-def whole_config(vault: Vault, channel: NotificationChannel) -> dict[str, Any]:
-    """With its secrets, to send with; without them when they cannot be decrypted, so that sending fails."""
+def whole_config(vault: Vault, channel: NotificationChannel) -> dict[str, Any] | None:
+    """With its secrets, to send with; None when they cannot be decrypted.
+
+    Without them a webhook would go out unsigned, and its errors uncleaned.
+    """
     try:
-        secrets = unseal(vault, channel)
+        return {**_set(channel.config), **unseal(vault, channel)}
     except DecryptionError as error:
         log.warning("channel_undecryptable channel=%s error=%s", channel.public_id, error)
-        secrets = {}
-    return {**_set(channel.config), **secrets}
+        return None
 
 
 def shown_config(channel: NotificationChannel) -> dict[str, Any]:

@@ -49,14 +49,15 @@ def destination(
 ) -> Destination | None:
     """Where a message to such a recipient goes; None when the channel was removed or switched off.
 
-    With secrets that cannot be decrypted any more the destination has none, and sending to it fails.
+    None also when its secrets cannot be decrypted any more, which the log tells.
     """
     if address is not None:
         return Destination(type=channel_type, name=channel_name, config={_KEYS[channel_type]: address})
     channel = None if channel_id is None else db.session.get(NotificationChannel, channel_id)
     if channel is None or not channel.is_active:
         return None
-    return Destination(type=channel.type, name=channel.name, config=whole_config(vault, channel))
+    config = whole_config(vault, channel)
+    return None if config is None else Destination(type=channel.type, name=channel.name, config=config)
 
 
 def follow_monitor(actor: Actor, monitor: Monitor, now: datetime) -> None:

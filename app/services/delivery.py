@@ -31,7 +31,7 @@ LOOKED_AT = 500
 """Of what is due, so many are looked at at once, without what goes to targets that have their share."""
 
 LOST = "The scheduler ended while this was being sent; whether it arrived is not known."
-GONE = "The channel was removed or switched off."
+GONE = "The channel was removed or switched off, or its secrets cannot be decrypted any more."
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def made(caller: Caller, body: dict[str, Any], **more: Any) -> dict[str, Any]:
     return answer
 
 
-def whole(app: Flask, channel: dict[str, Any]) -> dict[str, Any]:
+def whole(app: Flask, channel: dict[str, Any]) -> dict[str, Any] | None:
     """The config as it would be sent with."""
     wanted = NotificationChannel.public_id == UUID(channel["publicId"])
     query = select(NotificationChannel).where(wanted).execution_options(populate_existing=True)

@@ -18,6 +18,12 @@ LOGIN = Secret("login password", "Bn4Grasmuecke und\\Bachstelze")
 NEW_LOGIN = Secret("new login password", 'Hp9Trauerschnaepper"undPirol')
 GUESSED_LOGIN = Secret("password of a refused login", "Lc7Heckenbraunelle%undSperling")
 USER_LOGIN = Secret("password of a new user", "Fy2Sumpfrohrsaenger'und{}Rohrammer")
+HOOK_KEY = Secret("key that signs a webhook", "Nb8Haubentaucher%und'Zwergtaucher")
+HOOK_HEADER = Secret("header of a webhook", "Ud4Flussregenpfeifer/und/Kampflaeufer")
+CHAT_KEY = Secret("key in the URL of a chat", "Ew9Bekassine-und-Uferschnepfe")
+PUSH_TOKEN = Secret("token of a push service", "Ai2Nachtreiher_und_Loeffler")
+REFUSED_HOOK = Secret("secret of a channel in a refused body", "Ox5Rotschenkel\\und'Austernfischer")
+MAIL_LOGIN = Secret("password of the mail server", "Qc6Trottellumme%und+Papageitaucher")
 JWT_KEY = Secret("JWT key", "Vd3Steinschmaetzer_und_Wendehals_und_Kiebitz")
 CREDENTIALS_KEY = Secret(
     "credentials key", base64.b64encode(b"Sg6Wasseramsel+unter+der+Bruecke")[:44].decode()
@@ -42,6 +48,12 @@ ALL = (
     NEW_LOGIN,
     GUESSED_LOGIN,
     USER_LOGIN,
+    HOOK_KEY,
+    HOOK_HEADER,
+    CHAT_KEY,
+    PUSH_TOKEN,
+    REFUSED_HOOK,
+    MAIL_LOGIN,
     JWT_KEY,
     CREDENTIALS_KEY,
     RAW_CREDENTIALS_KEY,

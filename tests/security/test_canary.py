@@ -46,7 +46,10 @@ def test_there_was_something_to_tell(story: Story) -> None:
     for place, number in PLACES.items():
         assert len(story.text(place)) >= number, place
     written = b"".join(story.text("log").values())
-    for event in (b"scheduler_started", b"config_undecryptable", b"login_refused", b"request method=PATCH"):
+    for event in (
+        *(b"scheduler_started", b"config_undecryptable", b"login_refused", b"request method=PATCH"),
+        *(b"channel_undecryptable", b"alert_sent"),
+    ):
         assert event in written
     assert b"v1:" in b"".join(story.text("database").values())
     assert story.text("answers to readonly")["answers to readonly"].count(b"wrong ****") >= 5
