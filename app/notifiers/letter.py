@@ -1,5 +1,6 @@
 """One notice as an e-mail: plain text and HTML, in a thread with the others of its incident."""
 
+import re
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -17,6 +18,7 @@ MAX_NAME = 255
 ID_HEADER = "X-Pillarbox-Message-Id"
 """The idempotency key, equal for all attempts to deliver one message."""
 _tidy = Cleaner()
+_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 
 
 def letter(notice: Notice, to: str, name: str | None, sender: str | None) -> EmailMessage:
@@ -65,7 +67,9 @@ def _sender(text: str | None) -> Address:
 
 def _recipient(address: str, name: str | None) -> Address:
     """With the domain in ASCII; the name before the @ stays as it is, which not every server takes."""
-    user, _, domain = address.rpartition("@")
+    if not _ADDRESS.fullmatch(address):
+        raise UndeliveredError("The e-mail address is none.", is_final=True)
+    user, _, domain = address.partition("@")
     try:
         domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
         return Address(_tidy(name or "", MAX_NAME), user, domain)

@@ -6,6 +6,7 @@ id is the same for all attempts, so whoever gets it twice can tell that too.
 
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -28,6 +29,7 @@ MAX_ANSWER = 4 * 1024
 """What is read of an answer that is no success, for its reason."""
 RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection", "expect", "te", "trailer"})
 """Headers that frame a request: users' own of these are left out (RFC 9110, 7.6.1)."""
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x20-\x7e]*")
 
 
 def post(notice: Notice, config: Mapping[str, Any], transport: Transport, limits: Limits) -> int:
@@ -87,7 +89,7 @@ def document(notice: Notice) -> dict[str, Any]:
 
 
 def headers_of(notice: Notice, body: bytes, secret: str | None, users: Mapping[str, str]) -> dict[str, str]:
-    """The users' own, and over them ours."""
+    """The users' own, and over them ours. Raises UndeliveredError for what would be no header, or two."""
     ours = {
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
@@ -105,4 +107,6 @@ def headers_of(notice: Notice, body: bytes, secret: str | None, users: Mapping[s
         for name, value in users.items()
         if name.lower() not in taken and not name.lower().startswith("x-webhook-")
     }
+    if not all(_HEADER.fullmatch(f"{name}: {value}") for name, value in kept.items()):
+        raise UndeliveredError("The headers of the webhook cannot be sent.", is_final=True)
     return {**kept, **ours, "Connection": "close"}
