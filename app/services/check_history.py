@@ -1,6 +1,6 @@
 """The stored results of one monitor: the newest, those of a range, and all of them for export."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, select, tuple_
@@ -54,14 +54,14 @@ def _newest(query: Select[Any], limit: int) -> list[CheckResult]:
     return list(db.session.scalars(newest_first.limit(limit).options(joinedload(CheckResult.location))))
 
 
-def points(monitor_id: int, within: TimeRange, limit: int) -> Sequence[Any]:
+def points(monitor_id: int, within: TimeRange, limit: int) -> Sequence[Mapping[Any, Any]]:
     """At most so many of the newest results of a range, in the order of time, without their transcripts."""
     newest_first = (
         _of_range(monitor_id, within, CheckResult.diagnostics["timings"].label("timings"))
         .where(CheckResult.checked_at >= within.from_)
         .order_by(CheckResult.checked_at.desc(), CheckResult.id.desc())
     )
-    return db.session.execute(newest_first.limit(limit)).all()[::-1]
+    return db.session.execute(newest_first.limit(limit)).mappings().all()[::-1]
 
 
 def export(monitor_id: int, within: TimeRange) -> Iterator[Sequence[Any]]:

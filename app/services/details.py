@@ -1,6 +1,6 @@
 """All that is shown of one monitor in one answer (contract 3.2, `details`): few queries for any range."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,7 +52,7 @@ class Details:
     by_unit: dict[CalendarUnit, Figures]
     """The day, the month and the year that have the reference day, as far as they are over."""
     points: list[Figures]
-    results: Sequence[Any] | None
+    results: Sequence[Mapping[Any, Any]] | None
     is_truncated: bool
     """There were more results than are told."""
     segments: list[Segment]

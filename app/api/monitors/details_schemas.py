@@ -1,5 +1,6 @@
 """What `details` takes and answers (contract 3.2). docs/uptime.md says how the figures come about."""
 
+from collections.abc import Mapping
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -186,7 +187,10 @@ def details_document(details: Details, monitor: dict[str, Any], now: datetime) -
     by_unit = {unit.value: figures_document(figures) for unit, figures in details.by_unit.items()}
     stats = {name: document["uptime"] for name, document in by_unit.items()}
     means = {f"{name}_avg_response": document["avg_response"] for name, document in by_unit.items()}
-    points = [figures_document(figures) for figures in details.points]
+    if details.results is None:
+        points = [figures_document(figures) for figures in details.points]
+    else:
+        points = [_result_document(result) for result in details.results]
     return {
         "imap_pop_monitor_id": details.monitor.id,
         "monitor": monitor,
@@ -201,7 +205,7 @@ def details_document(details: Details, monitor: dict[str, Any], now: datetime) -
             "segments": [_segment_document(segment) for segment in details.segments],
             "segments_truncated": details.is_segments_truncated,
         },
-        "monitoring_data": points if details.results is None else details.results,
+        "monitoring_data": points,
         "incidents": [past_incident_document(incident, now) for incident in details.incidents],
         "alerts": details.alerts,
         "test_result_log": details.log,
@@ -230,6 +234,10 @@ def figures_document(figures: Figures) -> dict[str, Any]:
         "p95_response": checks.p95_ms,
         "timings": checks.timings,
     }
+
+
+def _result_document(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {**result, "timings": result["timings"] or {}}
 
 
 def _segment_document(segment: Segment) -> dict[str, Any]:
