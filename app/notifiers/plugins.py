@@ -9,9 +9,8 @@ from apprise import AppriseAsset, NotifyBase, PersistentStoreMode
 
 from app.notifiers.errand import guard_module
 
-# Its lines quote URLs and answers, and both may have secrets in them.
-logging.getLogger("apprise").propagate = False
-logging.getLogger("apprise").addHandler(logging.NullHandler())
+# Its lines quote URLs, requests and answers, and all of these have secrets in them.
+logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 ASSET = AppriseAsset(
     app_id="Pillarbox",

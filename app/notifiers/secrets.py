@@ -47,28 +47,31 @@ def _of_config(destination: Destination) -> Iterator[str]:
 
 
 def _of_value(value: Any) -> Iterator[str]:
-    """Whole, and for a header what stands behind its first word, as in `Bearer …`."""
+    """Whole, and what stands behind its first word, as in `Bearer …` of a header or `123:…` of a bot."""
     if isinstance(value, Mapping):
         for item in value.values():
             yield from _of_value(item)
     elif isinstance(value, str) and value:
         yield value
-        rest = value.partition(" ")[2].strip()
-        if len(rest) >= SHORTEST_PART:
-            yield rest
+        for separator in (" ", ":"):
+            rest = value.partition(separator)[2].strip()
+            if len(rest) >= SHORTEST_PART:
+                yield rest
 
 
 def _of_url(url: str) -> Iterator[str]:
-    """All behind the host, and each part of that which could be a key.
+    """All but the host, and each part of that which could be a key.
 
     URLs of Apprise have keys in the place of the host too, but for those that lead to a server of one's own.
     """
     scheme, _, rest = url.partition("://")
-    secret = rest.partition("/")[2] if scheme.lower() in NAMES_A_HOST else rest
-    if len(secret) >= SHORTEST_PART:
-        yield secret
-    for part in _parts(secret):
-        yield from {part, unquote(part)}
+    place, _, path = rest.partition("/")
+    secrets = (place.rpartition("@")[0], path) if scheme.lower() in NAMES_A_HOST else (rest,)
+    for secret in secrets:
+        if len(secret) >= SHORTEST_PART:
+            yield secret
+        for part in _parts(secret):
+            yield from {part, unquote(part)}
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -100,7 +100,7 @@ KINDS = (
         {"botToken": f"123456:{SECRET}{SECRET}", "chatId": "-1001"},
         "api.telegram.org",
         f"/bot123456:{SECRET}{SECRET}/sendMessage",
-        SECRET,
+        SECRET * 2,
     ),
     Kind(
         "pagerduty",
