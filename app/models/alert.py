@@ -10,6 +10,8 @@ from app.domain.enums import AlertEvent, AlertStatus
 from app.models.base import Base, BigId, UtcDateTime, enum_type
 
 IS_UNSETTLED = text("status IN ('pending', 'sending')")
+MAY_BE_UNSETTLED = text("alerts.status IN ('pending', 'sending')")
+"""To be added to conditions: SQLite takes the index of these only where it reads these words."""
 IS_TOLD = text("status IN ('sent', 'failed')")
 """Attempts that were made. In these very words, or no database would use the index for them."""
 

@@ -15,6 +15,7 @@ from app.domain.enums import AlertEvent, AlertStatus, MonitorStatus
 from app.domain.notification import Delivery, Destination, Notice
 from app.extensions import db
 from app.models import Alert, Incident, Monitor
+from app.models.alert import MAY_BE_UNSETTLED
 from app.services import channels, maintenance, notices
 from app.services.alerts import Target
 from app.services.locking import begin_writing
@@ -53,7 +54,7 @@ def is_any_due(now: datetime) -> bool:
         and_(Alert.status == AlertStatus.PENDING, Alert.due_at <= now),
         and_(Alert.status == AlertStatus.SENDING, Alert.lease_until < now),
     )
-    return bool(db.session.scalar(select(exists().where(is_due))))
+    return bool(db.session.scalar(select(exists().where(MAY_BE_UNSETTLED, is_due))))
 
 
 def claim(
@@ -133,7 +134,7 @@ def _due(
         select(Alert.id, Alert.channel_id, Alert.address)
         .join(Incident, Incident.id == Alert.incident_id)
         .join(Monitor, Monitor.id == Alert.monitor_id)
-        .where(Alert.status == AlertStatus.PENDING, Alert.due_at <= now, ~is_overtaking)
+        .where(MAY_BE_UNSETTLED, Alert.status == AlertStatus.PENDING, Alert.due_at <= now, ~is_overtaking)
         .where(or_(Alert.event == AlertEvent.RECOVERY, ~_is_quiet(now)))
         .where(*(~_is_to(target) for target, count in busy.items() if count >= per_target))
         .order_by(Alert.priority, Alert.due_at, Alert.id)
@@ -190,7 +191,7 @@ def _take_back(now: datetime) -> None:
     lost = db.session.execute(
         select(Alert, Incident)
         .join(Incident, Incident.id == Alert.incident_id)
-        .where(Alert.status == AlertStatus.SENDING, Alert.lease_until < now)
+        .where(MAY_BE_UNSETTLED, Alert.status == AlertStatus.SENDING, Alert.lease_until < now)
         .with_for_update(of=Alert, skip_locked=True)
     )
     for alert, incident in lost.all():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from app.clock import to_iso
 from app.domain.enums import IncidentEventKind
@@ -98,9 +98,12 @@ def end(endings: Sequence[Ending], now: datetime) -> None:
 
 def _results(beginnings: Sequence[Beginning]) -> dict[tuple[int, int, datetime], CheckResult]:
     """Without those that are not kept any more."""
-    key = tuple_(CheckResult.monitor_id, CheckResult.checked_at)
+    # Perhaps a few too many; by pairs SQLite would read the table.
     found = db.session.scalars(
-        select(CheckResult).where(key.in_([(one.monitor_id, one.at) for one in beginnings]))
+        select(CheckResult).where(
+            CheckResult.monitor_id.in_({one.monitor_id for one in beginnings}),
+            CheckResult.checked_at.in_({one.at for one in beginnings}),
+        )
     )
     return {(result.monitor_id, result.location_id, result.checked_at): result for result in found}
 

@@ -1,13 +1,11 @@
 """What runs at every check looks rows up; it never reads a table whole that grows."""
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, event, func, select, update
+from sqlalchemy import func, select, update
 
 from app.clock import to_ms, utcnow
 from app.domain.enums import CheckStatus, ErrorCode
@@ -21,12 +19,9 @@ from app.services.checks import CheckRecord
 from app.services.claims import Choice
 from bench.api_fill import House, analyze, fill, lay_out_by_day
 from tests.conftest import empty
+from tests.services import scanning
 
 BIG = ("monitors", "monitor_schedules", "check_results", "check_rollups")
-SCAN = re.compile(rf"\b(?:SCAN|Seq Scan on) ({'|'.join(BIG)})(?:_\w+)?\b")
-"""SQLite's words, then PostgreSQL's; of aliases and partitions too."""
-NO_ROW = "WHERE 0 = 1"
-"""Ends the statement that only begins a transaction (app/services/locking.py). It reads nothing."""
 MONITORS, RESULTS = 600, 6
 SERVER = "mail1.alpha.example:993"
 
@@ -62,36 +57,7 @@ def all_due(filled: House) -> Iterator[None]:
 
 
 def scans(work: Callable[[], object]) -> list[str]:
-    """Steps that read a whole table, in the plans of all statements of that work."""
-    said = _said(db.engine, work)
-    db.session.rollback()
-    is_sqlite = db.engine.dialect.name == "sqlite"
-    with db.engine.connect() as connection:
-        if not is_sqlite:
-            # It reads tables of a few pages whole anyway; asked is whether there is another way.
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        explain = "EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN "
-        steps = [
-            str(row[-1]) for text, given in said for row in connection.exec_driver_sql(explain + text, given)
-        ]
-        connection.rollback()
-    assert steps
-    return [step for step in steps if SCAN.search(step)]
-
-
-def _said(engine: Engine, work: Callable[[], object]) -> list[tuple[str, Any]]:
-    said: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, text: str, given: Any, *_: Any) -> None:
-        if text.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")) and not text.endswith(NO_ROW):
-            said.append((text, given[0] if isinstance(given, list) else given))
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        work()
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-    return said
+    return scanning.scans(work, BIG)
 
 
 def location_id() -> int:
