@@ -10,7 +10,7 @@ BENCHES ?= check_cost api fleet storage
 PATHS := app bench migrations tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak crash fault-report bench lint types imports check migration
+.PHONY: help install run test soak crash false-alarms fault-report bench lint types imports check migration
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ soak: install ## 20,000 checks over all faulty servers: nothing may stay behind
 
 crash: install ## Kill processes, stop databases, fill a disk, set the clock; ARGS="--rounds 3 --seed 7" for some
 	@$(BIN)/python -m bench.crash $(ARGS)
+
+false-alarms: install ## Simulate 500 mailboxes for 30 days: outages found, false alarms; ARGS="--days 3 --seed 7" for some
+	@$(BIN)/python -m bench.false_alarms $(ARGS)
 
 fault-report: install ## Show the faults to other monitors too, and write docs/fault-report.md
 	@$(BIN)/python -m bench.faults.report $(ARGS)

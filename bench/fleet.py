@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,11 +100,6 @@ def lags(
         if monitor in due and 0 <= (lag := began_ms - due[monitor]) < interval_ms:
             late[monitor] = min(lag, late.get(monitor, interval_ms))
     return sorted(late.get(key, interval_ms) for key in plans)
-
-
-def share(values: Sequence[float], percent: int) -> float:
-    """A percentile of sorted values."""
-    return values[min(len(values) * percent // 100, len(values) - 1)]
 
 
 def busiest(began_ms: Iterable[int], length_ms: int = 1000) -> int:
@@ -267,8 +262,8 @@ class Stage:
                 checks_per_second=round(begun * 1000 / (after.at_ms - before.at_ms), 1),
                 healthy=len(late),
                 missed=late.count(INTERVAL_SECONDS * 1000),
-                lag_p50=share(late, 50),
-                lag_p99=share(late, 99),
+                lag_p50=harness.share(late, 50),
+                lag_p99=harness.share(late, 99),
                 lag_max=late[-1],
                 rss_mb=round(self._scheduler.peak_rss_mb(), 1),
                 **after.since(before),

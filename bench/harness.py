@@ -85,6 +85,11 @@ def ratios(spent: Mapping[str, Sequence[float]], base: str) -> dict[str, Spread]
     }
 
 
+def share(values: Sequence[float], percent: int) -> float:
+    """A percentile of sorted values."""
+    return values[min(len(values) * percent // 100, len(values) - 1)]
+
+
 def machine() -> dict[str, Any]:
     """What a reader has to know of the machine; not its name."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()

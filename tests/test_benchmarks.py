@@ -51,6 +51,10 @@ def test_ratios_are_taken_round_by_round() -> None:
     assert (shares["a"], shares["b"]) == (Spread(1.0, 1.0, 1.0), Spread(1.5, 1.0, 2.0))
 
 
+def test_percentiles_are_values_that_occurred() -> None:
+    assert [harness.share(range(200), percent) for percent in (0, 50, 99, 100)] == [0, 100, 198, 199]
+
+
 def test_table_is_aligned() -> None:
     assert harness.table([("what", "ms"), ("check", "10.5")]) == "what     ms\ncheck  10.5"
 

@@ -42,10 +42,6 @@ def test_an_interval_may_begin_behind_the_planned_time() -> None:
     assert lags([(1, 70_000), (1, 100_500)], since_ms=75_000) == [500]
 
 
-def test_percentiles_are_values_that_occurred() -> None:
-    assert [fleet.share(range(200), percent) for percent in (0, 50, 99, 100)] == [0, 100, 198, 199]
-
-
 def test_the_busiest_second_is_one_of_the_clock() -> None:
     assert fleet.busiest([0, 999, 1000, 1500, 1999]) == 3
     assert fleet.busiest([]) == 0
