@@ -115,6 +115,8 @@ class House:
         window = make.window(customer, [monitor])
         self._keep(window)
         self._keep(incident, ended_at=None)
+        channel = make.channel(monitor)
+        self._keep(channel)
         _, token = self._new_token(make, None, organization)
         _, customer_token = self._new_token(make, customer, organization)
         self.paths = {
@@ -122,6 +124,7 @@ class House:
             "/api/incidents/": str(incident.public_id),
             "/api/customers/": str(customer.public_id),
             "/api/maintenance-windows/": str(window.public_id),
+            "/api/notification-channels/": str(channel.public_id),
             "/api/users/": str(spare.public_id),
             "/api/organization/tokens/": str(token.public_id),
             "/api/customer/tokens/": str(customer_token.public_id),
@@ -136,6 +139,8 @@ class House:
             "before": str(result.public_id),
             "targetPublicId": str(monitor.public_id),
             "imapPopMonitorId": monitor.id,
+            # In a body, of the channel that is to be tried.
+            "id": channel.id,
             "targets": [{"type": "imap_pop", "id": monitor.id}],
             "hostname": ADDRESS,
             "currentPassword": PASSWORD,
