@@ -22,8 +22,8 @@ from app.notifiers.words import LEXICONS, Lexicon
 MAX_NAME = 255
 MAX_DETAILS = 500
 MAX_LINE = 200
-MAX_IN_CHAT = 200
-"""Of names and details in chats: several services take 1,000 characters in all."""
+MAX_NAME_IN_CHAT, MAX_DETAILS_IN_CHAT = 80, 300
+"""Several services take 1,000 characters in all."""
 TEST = "test"
 RED, AMBER, GREEN, BLUE = "#c0392b", "#d68910", "#1e8449", "#2471a3"
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
@@ -99,11 +99,9 @@ class _Story:
     notice: Notice
     is_for_chat: bool = False
 
-    def clean(self, text: str, longest: int) -> str:
-        """Text from outside as it may be shown."""
-        if not self.is_for_chat:
-            return _tidy(text, longest)
-        return _harmless(_tidy(text, min(longest, MAX_IN_CHAT)))
+    def name(self, text: str) -> str:
+        """A name from outside as it may be shown."""
+        return _harmless(_tidy(text, MAX_NAME_IN_CHAT)) if self.is_for_chat else _tidy(text, MAX_NAME)
 
     @cached_property
     def words(self) -> Lexicon:
@@ -129,19 +127,19 @@ class _Story:
 
     @property
     def mailbox(self) -> str:
-        return self.clean(self.notice.monitor.name, MAX_NAME)
+        return self.name(self.notice.monitor.name)
 
     @property
     def organization(self) -> str:
-        return self.clean(self.notice.organization.name, MAX_NAME)
+        return self.name(self.notice.organization.name)
 
     @property
     def customer(self) -> str:
-        return self.clean(self.notice.customer.name, MAX_NAME)
+        return self.name(self.notice.customer.name)
 
     @property
     def hostname(self) -> str:
-        return self.clean(self.notice.monitor.hostname, MAX_NAME)
+        return self.name(self.notice.monitor.hostname)
 
     @property
     def server(self) -> str:
@@ -159,17 +157,16 @@ class _Story:
 
     @property
     def details(self) -> str:
-        return self.clean(self.notice.incident.error_message or "", MAX_DETAILS)
+        text = self.notice.incident.error_message or ""
+        return _harmless(_tidy(text, MAX_DETAILS_IN_CHAT)) if self.is_for_chat else _tidy(text, MAX_DETAILS)
 
     @property
     def transcript(self) -> list[str]:
-        return (
-            [] if self.is_over else [self.clean(line, MAX_LINE) for line in self.notice.incident.transcript]
-        )
+        return [] if self.is_over else [_tidy(line, MAX_LINE) for line in self.notice.incident.transcript]
 
     @property
     def location(self) -> str:
-        return self.clean(self.notice.incident.location_name or "", MAX_NAME)
+        return self.name(self.notice.incident.location_name or "")
 
     @property
     def since(self) -> str:
