@@ -9,17 +9,19 @@ from app.extensions import db
 from app.models import Customer, MaintenancePeriod, MaintenanceTarget, MaintenanceWindow, Monitor
 from app.services import audit
 from app.services.access import Actor
-from app.services.maintenance_periods import catch_up, concerns, hold, settle
+from app.services.maintenance_periods import catch_up, concerns, hold, hold_customers, settle
 
 
-def hold_for(thing: Monitor | Customer) -> None:
-    """Hold the windows that concern it. To be called before it is held itself, and for what follows.
+def hold_for(thing: Monitor | Customer, *others: Customer) -> None:
+    """Before it is held itself: hold what has to be held first for what follows (maintenance_periods).
 
-    Whoever writes for a window takes that first, so the other way round could be a deadlock.
+    `others`: where a monitor is to be moved.
     """
     if isinstance(thing, Monitor):
+        hold_customers(thing.customer_id, *(customer.id for customer in others))
         hold(concerns(thing.id, thing.customer_id))
     else:
+        hold_customers(thing.id)
         hold(MaintenanceWindow.customer_id == thing.id)
 
 

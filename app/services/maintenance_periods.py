@@ -1,8 +1,11 @@
 """Writing down what is maintenance: each occurrence when it begins, and what changes while one is open.
 
 `maintenance_periods` is what uptime is computed from. What a row tells of the past never changes; of one that
-is open the end may move, to now at the earliest. Whoever writes for a window holds its row, and takes that
-before the rows of customers and monitors, which the periods refer to.
+is open the end may move, to now at the earliest.
+
+Who holds what, in this order, or two that wait for each other would be a deadlock: the customers whose
+windows or monitors are changed, the windows that are written for, the monitors. Noting changes no window and
+holds no customer.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +26,7 @@ from app.domain.maintenance import (
     starts_after,
 )
 from app.extensions import db
-from app.models import MaintenancePeriod, MaintenanceTarget, MaintenanceWindow, Monitor
+from app.models import Customer, MaintenancePeriod, MaintenanceTarget, MaintenanceWindow, Monitor
 from app.services.locking import begin_writing
 
 WINDOWS, ROWS = 50, 1000
@@ -63,10 +66,16 @@ def concerns(monitor_id: Any, customer_id: Any) -> ColumnElement[bool]:
     return and_(window.customer_id == customer_id, or_(window.covers_customer, is_target))
 
 
+def hold_customers(*ids: int) -> None:
+    """Until the transaction ends nobody else changes their windows, nor which monitors they have."""
+    begin_writing()
+    customers = select(Customer.id).where(Customer.id.in_(ids)).order_by(Customer.id)
+    db.session.execute(customers.with_for_update(key_share=True))
+
+
 def hold(*conditions: ColumnElement[bool]) -> Sequence[MaintenanceWindow]:
     """The windows that meet the conditions, with their targets, until the transaction ends."""
     begin_writing()
-    # In order, or two that wait for each other's windows would be a deadlock.
     return db.session.scalars(
         _with_targets(*conditions).order_by(MaintenanceWindow.id).with_for_update(of=MaintenanceWindow)
     ).all()

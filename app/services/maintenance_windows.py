@@ -18,8 +18,8 @@ from app.models import Customer, MaintenanceTarget, MaintenanceWindow, Monitor
 from app.services import access, audit, customers, maintenance, monitors, organizations
 from app.services.access import Actor
 from app.services.identifiers import parse_reference
-from app.services.locking import begin_writing, locked
-from app.services.maintenance_periods import catch_up, concerns, plan_of, settle
+from app.services.locking import locked
+from app.services.maintenance_periods import catch_up, concerns, hold_customers, plan_of, settle
 from app.services.pages import Page, fetch_page
 
 NOT_FOUND = "Maintenance window not found"
@@ -66,9 +66,17 @@ def _visible(actor: Actor, window: MaintenanceWindow | None) -> MaintenanceWindo
     return window
 
 
-def _held(actor: Actor, identifier: str, now: datetime) -> MaintenanceWindow:
-    """The same, locked, with all written down that it has been until now."""
-    window = _visible(actor, locked(get(actor, identifier), NOT_FOUND))
+def _held(
+    actor: Actor, identifier: str, now: datetime, fields: Mapping[str, Any] | None = None
+) -> MaintenanceWindow:
+    """The same, locked, with all written down that it has been until now.
+
+    `fields`: what is to be changed, be it to another customer.
+    """
+    window = get(actor, identifier)
+    chosen = _selection(actor, window.organization_id, fields or {}, window)
+    hold_customers(window.customer_id, *([chosen.customer_id] if chosen else []))
+    window = _visible(actor, locked(window, NOT_FOUND))
     catch_up(window, now)
     return window
 
@@ -124,10 +132,9 @@ def create(
     Raises InvalidError, NotFoundError for an unknown customer or monitor, ForbiddenError.
     """
     organization = organizations.get(actor, organization_id)
-    begin_writing()
-    chosen = _selection(actor, organization.id, fields)
-    if chosen is None:
-        raise InvalidError(faults={"targets": [NOTHING_CHOSEN]})
+    hold_customers(_first_selection(actor, organization.id, fields).customer_id)
+    # Asked again: until now a monitor may have been moved.
+    chosen = _first_selection(actor, organization.id, fields)
     columns = {name: fields.get(name) for name in COLUMNS}
     columns["time_zone"] = columns["time_zone"] or organization.time_zone
     window = MaintenanceWindow(
@@ -153,7 +160,7 @@ def update(actor: Actor, identifier: str, *, now: datetime, **fields: Any) -> Ma
 
     What is open now ends, or ends at another time, from now on. Raises what `create` does.
     """
-    window = _held(actor, identifier, now)
+    window = _held(actor, identifier, now, fields)
     before = _told(window)
     chosen = _selection(actor, window.organization_id, fields, window)
     values = {name: fields[name] for name in COLUMNS if name in fields}
@@ -197,6 +204,14 @@ def _require_sound(window: MaintenanceWindow) -> None:
         raise InvalidError(faults=wrong)
 
 
+def _first_selection(actor: Actor, organization_id: int, fields: Mapping[str, Any]) -> Selection:
+    """Of a new window, which has to say what it covers. Raises InvalidError."""
+    chosen = _selection(actor, organization_id, fields)
+    if chosen is None:
+        raise InvalidError(faults={"targets": [NOTHING_CHOSEN]})
+    return chosen
+
+
 def _selection(
     actor: Actor, organization_id: int, fields: Mapping[str, Any], window: MaintenanceWindow | None = None
 ) -> Selection | None:
@@ -236,14 +251,10 @@ def _of_monitors(actor: Actor, references: Sequence[UUID | int], organization_id
     numbers = [number for number in references if isinstance(number, int)]
     public_ids = [public_id for public_id in references if isinstance(public_id, UUID)]
     rows = db.session.execute(
-        select(Monitor.id, Monitor.public_id, Monitor.customer_id)
-        .where(
+        select(Monitor.id, Monitor.public_id, Monitor.customer_id).where(
             Monitor.organization_id == organization_id,
             or_(Monitor.id.in_(numbers), Monitor.public_id.in_(public_ids)),
         )
-        .order_by(Monitor.id)
-        # So that none of them is moved to another customer meanwhile.
-        .with_for_update(read=True)
     ).all()
     known = {row.id for row in rows} | {row.public_id for row in rows}
     if missing := [reference for reference in references if reference not in known]:

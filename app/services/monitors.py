@@ -219,7 +219,9 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
     """Set the keys that are given; a monitor that is to be checked differently is due at once."""
     access.require_update_keys(actor, fields)
     if "customer_id" in fields:
-        maintenance_moves.hold_for(get(actor, identifier))
+        found = get(actor, identifier)
+        wanted_customer = customers.find(actor, fields["customer_id"], found.organization_id)
+        maintenance_moves.hold_for(found, wanted_customer)
     monitor = _held(actor, identifier)
     stored = store.read(monitor)
     wanted = _wanted_config(store, monitor, fields, stored)

@@ -1,10 +1,12 @@
 """Who sees and changes maintenance windows, and what becomes of them with monitors and customers."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import delete, select
 
 from app.clock import utcnow
@@ -12,6 +14,7 @@ from app.domain.enums import Role
 from app.extensions import db
 from app.models import Customer, MaintenancePeriod, MaintenanceWindow, Monitor, Organization, User
 from app.services import access, maintenance
+from app.worker import jobs
 from tests.api.windows import ONCE, target
 from tests.calling import WINDOWS, Caller, assert_failure, customer_path, monitor_path, window_path
 from tests.factories import Factory
@@ -266,6 +269,57 @@ def test_the_trail_tells_what_was_changed(admin: Caller, customer: Customer, mon
         "endTime": {"before": ONCE["endTime"], "after": "2030-07-07T05:00:00.000Z"},
     }
     assert entries[2]["customerId"] == customer.id
+
+
+# --- many at once
+
+
+def test_edits_moves_removals_and_schedulers_at_once_neither_fail_nor_contradict_each_other(
+    app: Flask, admin: Caller, make: Factory, house: Organization, customer: Customer
+) -> None:
+    owners = [customer.id, make.customer(house).id]
+    monitors = [make.monitor(customer) for _ in range(12)]
+    paths, ids = [monitor_path(it) for it in monitors], [it.id for it in monitors]
+    begun = utcnow()
+    soon = [begun + timedelta(seconds=number) for number in range(8)]
+    windows = [
+        window_path(make.window(customer, monitors[number : number + 3], start_time=at))
+        for number, at in enumerate(soon)
+    ]
+    windows += [window_path(make.window(customer, None, start_time=at)) for at in soon[:3]]
+    db.session.remove()
+
+    def note() -> list[int]:
+        with app.app_context():
+            for tenth in range(60):
+                jobs.note_maintenance(0, begun + timedelta(seconds=tenth / 10))
+                db.session.commit()
+        return []
+
+    def move() -> list[int]:
+        pairs = [(path, owners[at % 2]) for at, path in enumerate(paths[:6] * 2)]
+        return [admin.patch(path, {"customerId": owner}).status_code for path, owner in pairs]
+
+    def remove() -> list[int]:
+        return [admin.delete(path).status_code for path in paths[6:]]
+
+    def edit() -> list[int]:
+        bodies: list[dict[str, Any]] = [
+            {"targets": [target(ids[at]), target(ids[-at])]} for at in range(1, 6)
+        ] + [{"customerId": owner} for owner in owners]
+        return [
+            admin.patch(windows[at % len(windows)], bodies[at % len(bodies)]).status_code for at in range(30)
+        ]
+
+    with ThreadPoolExecutor(6) as pool:
+        started = [pool.submit(work) for work in (note, note, move, remove, edit, edit)]
+        statuses = {status for each in started for status in each.result()}
+
+    assert statuses <= {200, 400, 404}
+    for window in db.session.scalars(select(MaintenanceWindow)):
+        found = [db.session.get_one(Monitor, it.monitor_id).customer_id for it in window.targets]
+        assert bool(found) is not window.covers_customer
+        assert set(found) <= {window.customer_id}
 
 
 # --- two at once
