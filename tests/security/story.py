@@ -21,7 +21,7 @@ from app.config import ROOT
 from app.domain.enums import Protocol, Role, Security
 from app.extensions import db
 from app.models import Customer, Monitor, MonitorSchedule, Organization, User
-from tests.calling import CHANNELS, CUSTOMERS, MONITORS, ORGANIZATION, FreshClient, caller_of
+from tests.calling import CHANNELS, CUSTOMERS, INCIDENTS, MONITORS, ORGANIZATION, FreshClient, caller_of
 from tests.conftest import ENVIRON
 from tests.factories import Factory
 from tests.fakes.imap_server import IMAP
@@ -148,6 +148,7 @@ class Play:
         self.servers = cast.servers
         self.token = ""
         self.monitors: list[str] = []
+        self.incidents: list[str] = []
 
     def all(self) -> None:
         self.log_in()
@@ -160,6 +161,7 @@ class Play:
         self.spoil_a_config()
         until(self.is_all_checked, seconds=30)
         until(self.cast.listeners.are_told, seconds=30)
+        self.take_care_of_incidents()
         self.read_everything()
         self.read_with_masks()
 
@@ -332,6 +334,19 @@ class Play:
             rows = db.session.scalars(select(MonitorSchedule)).all()
             return all(row.last_checked_at and row.lease_token is None for row in rows)
 
+    def take_care_of_incidents(self) -> None:
+        """Their evidence is what the servers said of the passwords that they were sent."""
+        status, answer = self.admin("GET", f"{INCIDENTS}?limit=200")
+        # The one that was spoilt may still be on its way.
+        assert status == 200
+        assert answer["total"] >= len(self.monitors) - 1
+        self.incidents = [incident["publicId"] for incident in answer["incidents"]]
+        path = f"{INCIDENTS}/{self.incidents[0]}"
+        assert self.admin("POST", f"{path}/acknowledge")[0] == 200
+        assert self.admin("POST", f"{path}/comments", {"text": "Somebody changed the password."})[0] == 201
+        for wrong in (REFUSED.text + "\x00", [REFUSED.text], REFUSED.text.ljust(4001, ".")):
+            assert self.admin("POST", f"{path}/comments", {"text": wrong})[0] == 400
+
     def read_everything(self) -> None:
         """Every page that the OpenAPI document lists, as everybody.
 
@@ -352,6 +367,9 @@ class Play:
                 # Every third will do, and the spoilt one.
                 for monitor in [*self.monitors[:-1:3], self.monitors[-1]]:
                     yield path.replace("{publicId}", monitor)
+            elif "get" in operations and "/incidents/{" in path:
+                for incident in self.incidents[::3]:
+                    yield path.replace("{publicId}", incident)
             elif "get" in operations:
                 yield path.replace("{publicId}", str(self.customer_id)).replace("{id}", "1")
                 # For those of another organization.
