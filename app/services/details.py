@@ -97,8 +97,8 @@ def details(
         segments=segments[-MAX_SEGMENTS:],
         is_segments_truncated=len(segments) > MAX_SEGMENTS,
         log=check_history.latest(monitor.id, LOG),
-        incidents=incidents.history(actor, identifier).rows,
-        alerts=incidents.alert_history(actor, identifier).rows,
+        incidents=incidents.newest_of(monitor.id),
+        alerts=incidents.newest_alerts_of(monitor.id),
         maintenance=maintenance.shown(monitor, now),
     )
 

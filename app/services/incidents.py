@@ -237,17 +237,25 @@ def _note(
 
 def history(actor: Actor, identifier: str) -> Newest[Incident]:
     """The newest incidents of the monitor that a path names. Raises what `monitors.get` raises."""
-    of_monitor = Incident.monitor_id == monitors.get(actor, identifier).id
-    rows = select(Incident).where(of_monitor).options(_WITHOUT_EVIDENCE).order_by(Incident.id.desc())
-    return _newest(rows, select(func.count()).select_from(Incident).where(of_monitor))
+    monitor_id = monitors.get(actor, identifier).id
+    total = select(func.count()).select_from(Incident).where(Incident.monitor_id == monitor_id)
+    return Newest(newest_of(monitor_id), db.session.scalar(total) or 0)
 
 
 def alert_history(actor: Actor, identifier: str) -> Newest[Alert]:
     """The newest attempts to tell somebody of the monitor's incidents, well or not. Raises the same."""
-    told = (Alert.monitor_id == monitors.get(actor, identifier).id, IS_TOLD)
-    rows = select(Alert).where(*told).order_by(Alert.sent_at.desc(), Alert.id.desc())
-    return _newest(rows, select(func.count()).select_from(Alert).where(*told))
+    monitor_id = monitors.get(actor, identifier).id
+    total = select(func.count()).select_from(Alert).where(Alert.monitor_id == monitor_id, IS_TOLD)
+    return Newest(newest_alerts_of(monitor_id), db.session.scalar(total) or 0)
 
 
-def _newest(rows: Select[Row], count: Select[int]) -> Newest[Row]:
-    return Newest(list(db.session.scalars(rows.limit(NEWEST))), db.session.scalar(count) or 0)
+def newest_of(monitor_id: int) -> list[Incident]:
+    """The newest incidents of a monitor that is known to be the actor's to see."""
+    of_monitor = select(Incident).where(Incident.monitor_id == monitor_id).options(_WITHOUT_EVIDENCE)
+    return list(db.session.scalars(of_monitor.order_by(Incident.id.desc()).limit(NEWEST)))
+
+
+def newest_alerts_of(monitor_id: int) -> list[Alert]:
+    """The same of attempts to tell somebody."""
+    told = select(Alert).where(Alert.monitor_id == monitor_id, IS_TOLD)
+    return list(db.session.scalars(told.order_by(Alert.sent_at.desc(), Alert.id.desc()).limit(NEWEST)))
