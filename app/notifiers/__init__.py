@@ -31,11 +31,11 @@ MAX_ERROR = 500
 
 def send(notice: Notice, destination: Destination, transport: Transport) -> Delivery:
     """Deliver one attempt, within its deadline. Never raises, and no error has a secret in it."""
-    seconds = SECONDS
-    if destination.type == WEBHOOK:
-        seconds = float(destination.config.get("timeoutSeconds") or webhook.SECONDS)
     return _attempt(
-        lambda limits: _deliver(notice, destination, transport, limits), seconds, destination, transport
+        lambda limits: _deliver(notice, destination, transport, limits),
+        _seconds(destination),
+        destination,
+        transport,
     )
 
 
@@ -46,6 +46,13 @@ def mail(to: str, subject: str, text: str, transport: Transport) -> Delivery:
         _hand_in(plain_letter(to, subject, text, transport.mail_from), transport, limits)
 
     return _attempt(act, SECONDS, None, transport)
+
+
+def _seconds(destination: Destination) -> float:
+    if destination.type != WEBHOOK:
+        return SECONDS
+    wish = destination.config.get("timeoutSeconds")
+    return wish if isinstance(wish, int) else webhook.SECONDS
 
 
 def _deliver(notice: Notice, destination: Destination, transport: Transport, limits: Limits) -> int | None:
