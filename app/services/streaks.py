@@ -47,7 +47,7 @@ class Step:
         """Whether anything may follow from it for the monitor."""
         return (
             self.after.health is not self.before.health
-            or self.silent_since is not None
+            or (self.silent_since is not None and self.before.health is not Health.PENDING)
             or self.is_new_alarm
             or bool(self.over)
             or self._may_be_due_still
@@ -83,10 +83,11 @@ def step(
         hard=row.hard_failures,
     )
     silent_since = None
-    if row.health is not Health.PENDING and row.data_until_ms is not None:
-        silent_since = from_ms(row.data_until_ms) if to_ms(checked_at) > row.data_until_ms else None
-    start = before.after_a_gap() if silent_since else before
-    known = _alarms(row.warning_alarms)
+    if row.data_until_ms is not None and to_ms(checked_at) > row.data_until_ms:
+        silent_since = from_ms(row.data_until_ms)
+    start, known = before, _alarms(row.warning_alarms)
+    if silent_since:
+        start, known = before.after_a_gap(), {code: one for code, one in known.items() if one.is_raised}
     is_watched = row.next_check_at_ms is not None
     alarms, over = follow_warnings(known, seen, rules) if is_watched else (known, {})
     return Step(

@@ -258,6 +258,15 @@ class TestGaps:
             (4000, "down"),
         ]
 
+    @pytest.mark.parametrize("kind", ["timeout", "slow_response"])
+    def test_nor_of_what_never_worked_or_of_warnings(
+        self, monitor: Monitor, place: Location, kind: str
+    ) -> None:
+        see_all(monitor, place, {0: kind, 4000: kind})
+        assert incidents(monitor) == []
+        see(monitor, place, kind, at(4030))
+        assert [incident.started_at for incident in incidents(monitor)] == [at(4000)]
+
     def test_an_incident_goes_on_over_one(self, monitor: Monitor, place: Location) -> None:
         see_all(monitor, place, {0: "timeout", 30: "timeout", 4000: "timeout", 4060: "ok", 4090: "ok"})
         (incident,) = incidents(monitor)
