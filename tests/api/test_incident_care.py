@@ -17,6 +17,7 @@ from app.domain.enums import AlertEvent, AlertStatus, IncidentEventKind, Role
 from app.extensions import db
 from app.models import Alert, AuditEntry, Incident, IncidentEvent, Monitor, Organization, User
 from app.services import access, incident_lifecycle, incidents
+from app.services.incident_lifecycle import Ending
 from tests.api.matrix_stage import dump
 from tests.calling import INCIDENTS, Caller, assert_failure, caller_of
 from tests.factories import Factory
@@ -291,6 +292,15 @@ class TestMeanwhile:
         assert_failure(editor.post(path, body), 403, "Forbidden")
         assert entries() == []
 
+    def test_its_monitor_was_moved_within_reach(
+        self, editor: Caller, make: Factory, house: Organization, incident: Incident, meanwhile: Meanwhile
+    ) -> None:
+        other, path = make.customer(house), path_of(incident, "/acknowledge")
+        meanwhile(lambda connection: connection.execute(update(Monitor).values(customer_id=other.id)))
+
+        assert editor.post(path).get_json()["customer"] == {"id": other.id, "name": other.name}
+        assert entries()[0].customer_id == other.id
+
 
 class TestAtOnce:
     def test_of_many_who_acknowledge_one_was_first(
@@ -402,7 +412,7 @@ def resolve(app: Flask, number: int, start: Barrier | None = None) -> None:
         incident = db.session.get_one(Incident, number)
         if start is not None:
             start.wait(20)
-        incident_lifecycle.resolve(incident, ended_at=utcnow(), now=utcnow())
+        incident_lifecycle.end([Ending(incident, utcnow())], utcnow())
         db.session.commit()
 
 
