@@ -21,7 +21,16 @@ from app import create_app
 from app.config import ROOT
 from app.domain.enums import Language
 from app.extensions import db
-from app.models import Base, CheckResult, Customer, Monitor, Organization, User, UserCustomer
+from app.models import (
+    Base,
+    CheckResult,
+    Customer,
+    MaintenancePeriod,
+    Monitor,
+    Organization,
+    User,
+    UserCustomer,
+)
 from app.services import migrations, partitions
 from app.services.partitions import is_partitioned
 from tests.conftest import DATABASES, ENVIRON, new_database
@@ -195,6 +204,14 @@ def store(table: str, **columns: Any) -> None:
     db.session.execute(known.insert().values({**row, **columns}))
 
 
+COUNTS = {
+    "alert_consecutive_checks": 2,
+    "recovery_consecutive_checks": 2,
+    "alert_location_threshold_count": 1,
+    "alert_reminder_minutes": 60,
+}
+
+
 def test_what_the_first_version_stored_is_kept(empty_app: Flask) -> None:
     upgrade(revision="0002")
     store("organizations", id=7, name="Old")
@@ -217,6 +234,24 @@ def test_what_the_first_version_stored_is_kept(empty_app: Flask) -> None:
     assert (monitor.name, monitor.customer.name) == ("Monitor", "Customer")
     kept = db.session.get_one(User, 9)
     assert (kept.password_hash, kept.customer_ids) == ("hash", [8])
+
+
+def test_who_was_in_maintenance_by_status_has_been_so_since_the_last_change(empty_app: Flask) -> None:
+    upgrade(revision="0009")
+    store("organizations", id=7, name="Old", language="en", time_zone="UTC", **COUNTS)
+    store("customers", id=8, organization_id=7, name="Customer", status="active")
+    plan = {"check_interval": 5, "timeout_seconds": 30, "protocol": "imap", "config_encrypted": "v1:"}
+    for number, status in ((10, "active"), (11, "maintenance")):
+        place = {"hostname": "a.example", "mailbox_key": "k", "organization_id": 7, "customer_id": 8}
+        store("monitors", id=number, name="Monitor", status=status, **place, **plan)
+    db.session.commit()
+    db.session.remove()
+
+    upgrade()
+
+    (period,) = db.session.query(MaintenancePeriod).all()
+    assert (period.monitor_id, period.customer_id, period.window_id) == (11, 8, None)
+    assert (period.started_at, period.ended_at) == (datetime(2026, 1, 1, tzinfo=UTC), None)
 
 
 @pytest.mark.only_on("postgresql")
