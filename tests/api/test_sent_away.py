@@ -14,6 +14,7 @@ from app.extensions import db
 from app.models import ApiToken, AuditEntry, Customer, Incident, Monitor, Organization, Session, User
 from app.services import access, auth
 from tests.calling import (
+    CHANNELS,
     CUSTOMERS,
     INCIDENTS,
     MONITORS,
@@ -27,6 +28,7 @@ from tests.factories import PASSWORD, Factory
 
 LOGIN, CHANGE, ME = (f"/api/auth/{name}" for name in ("login", "change-password", "me"))
 NEW_PASSWORD = "another horse battery"
+CHANNEL = {"type": "email", "name": "New", "config": {"email": "backdoor@example.com"}}
 OTHER_HASH = auth.hash_password("a third horse battery")
 
 Act = Callable[[Connection], Any]
@@ -114,7 +116,26 @@ REQUESTS = [
     ("POST", f"{INCIDENTS}/{{incident}}/acknowledge", None),
     ("POST", f"{INCIDENTS}/{{incident}}/comments", {"text": "New"}),
     ("POST", f"{MONITORS}/test", {"name": "x", "hostname": "127.0.0.1", "customerId": "{customer}"}),
+    ("POST", CHANNELS, CHANNEL),
+    ("PATCH", f"{CHANNELS}/{{channel}}", {"name": "New"}),
+    ("DELETE", f"{CHANNELS}/{{channel}}", None),
+    ("POST", f"{CHANNELS}/test", CHANNEL),
+    ("POST", f"{CHANNELS}/test", {"id": "{channel}"}),
 ]
+
+
+@pytest.fixture
+def names(make: Factory, user: User, incident: Incident) -> dict[str, Any]:
+    """What the requests name in braces."""
+    return {
+        "monitor": monitor_path(incident.monitor),
+        "user": user.id,
+        "customer": incident.customer_id,
+        "incident": incident.public_id,
+        "channel": make.channel(incident.monitor).id,
+    }
+
+
 ENDS = [(disable, 401), (end_sessions, 401), (demote, 403), (restrict, 403)]
 
 
@@ -131,16 +152,12 @@ class TestWaitingRequests:
 
     @pytest.mark.parametrize("case", CASES, ids=_name)
     def test_nothing_is_done_for_whoever_was_sent_away_meanwhile(
-        self, somebody: Caller, user: User, incident: Incident, meanwhile: Meanwhile, case: Any
+        self, somebody: Caller, user: User, names: dict[str, Any], meanwhile: Meanwhile, case: Any
     ) -> None:
         (method, path, body), (end, status) = case
-        names = {
-            "monitor": monitor_path(incident.monitor),
-            "user": user.id,
-            "customer": incident.customer_id,
-            "incident": incident.public_id,
+        sent = body and {
+            key: value.format(**names) if isinstance(value, str) else value for key, value in body.items()
         }
-        sent = body and {key: str(value).format(**names) for key, value in body.items()}
         meanwhile(access, "require", end(user))
 
         response = somebody.send(method, path.format(**names), **({"json": sent} if sent else {}))
@@ -253,6 +270,7 @@ def test_an_id_is_never_given_out_again(admin: Caller, make: Factory, house: Org
         (USERS, {"email": "new@example.com", "role": "editor"}),
         ("/api/organization/tokens", {"name": "New"}),
         (MONITORS, {"name": "New", "hostname": "a.example", "customerId": make.customer(house).id}),
+        (CHANNELS, CHANNEL),
     ):
         first = admin.post(path, body).get_json()
         assert admin.delete(f"{path}/{first['publicId']}").status_code == 200
