@@ -16,12 +16,13 @@ from app.extensions import db
 from app.models import Base, MonitorSchedule, Organization
 from app.services import audit
 from app.worker.process import Process
-from tests.calling import MONITORS, Caller, caller_of
+from tests.calling import CHANNELS, MONITORS, Caller, caller_of
 from tests.factories import PASSWORD_HASH, Factory
 from tests.fakes.imap_server import IMAP
 from tests.fakes.pop3_server import POP3
-from tests.fakes.server import FakeServer
-from tests.security.canaries import ALL, ASCII, MAILBOX, SETTINGS
+from tests.fakes.server import Conversation, FakeServer
+from tests.parts.http_receiver import HttpReceiver, reply
+from tests.security.canaries import ALL, ASCII, HOOK_HEADER, HOOK_KEY, MAILBOX, SETTINGS
 from tests.security.search import Secret, leaks
 from tests.worker.waiting import until
 
@@ -34,6 +35,7 @@ MET = {
     *("Settings", "Vault", "ConfigStore", "Actor", "Origin", "Monitor", "User", "Customer", "AuditEntry"),
     *("CheckTarget", "ClaimedCheck", "Attempt", "Cleaner", "Transcript", "ImapSession", "Pop3Session"),
     *("GuardedSocket", "CheckResult", "MonitorSchedule", "Process", "Runner", "Writer"),
+    *("NotificationChannel", "SplitConfig", "Trial", "Destination", "Transport", "Limits"),
 }
 """Classes that hold secrets or come near to them."""
 
@@ -95,6 +97,18 @@ def ports(onlooker: Onlooker) -> Iterator[dict[Protocol, int]]:
 
 
 @pytest.fixture
+def receiver(onlooker: Onlooker) -> Iterator[HttpReceiver]:
+    """Of messages, and meanwhile somebody looks round."""
+
+    def answer(conversation: Conversation) -> None:
+        onlooker.look()
+        reply()(conversation)
+
+    with HttpReceiver(answer) as receiver:
+        yield receiver
+
+
+@pytest.fixture
 def scheduler(app_of_secrets: Flask) -> Iterator[Process]:
     process = Process(app_of_secrets)
     process.start()
@@ -123,12 +137,13 @@ def is_all_checked() -> bool:
 
 # What objects say of themselves does not depend on the database.
 @pytest.mark.only_on("sqlite")
+@pytest.mark.usefixtures("scheduler")
 def test_nothing_that_lives_tells_a_secret(
-    scheduler: Process,
     admin_of_secrets: Caller,
     looked_at: Onlooker,
     customer_id: int,
     ports: dict[Protocol, int],
+    receiver: HttpReceiver,
 ) -> None:
     for number, (secret, protocol) in enumerate(product(MAILBOX, Protocol)):
         new = {"name": "x", "hostname": "127.0.0.1", "port": ports[protocol], "customerId": customer_id}
@@ -137,6 +152,10 @@ def test_nothing_that_lives_tells_a_secret(
         for path in (f"{MONITORS}/test", MONITORS):
             answer = admin_of_secrets.post(path, {**new, "config": config, "timeoutSeconds": 10})
             assert answer.status_code in {200, 201}
+    for path, body in (CHANNELS, {"name": "x"}), (f"{CHANNELS}/test", {}):
+        config = {"url": f"{receiver.url}/", "secret": HOOK_KEY.text, "headers": {"A": HOOK_HEADER.text}}
+        answer = admin_of_secrets.post(path, {"type": "webhook", "config": config, **body})
+        assert answer.status_code in {200, 201}
     until(is_all_checked, seconds=30)
     rows = [db.session.scalars(select(table)).all() for table in _tables()]
     looked_at.look(has_rows=True)
