@@ -215,10 +215,6 @@ class _Story:
         return self.notice.url
 
     @property
-    def id(self) -> str:
-        return str(self.notice.id)
-
-    @property
     def facts(self) -> list[tuple[str, str]]:
         """Label and value of all that is known, in the order in which it is read."""
         told = {

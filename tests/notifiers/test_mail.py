@@ -121,13 +121,23 @@ def test_an_address_in_a_domain_of_umlauts_is_reached() -> None:
     assert sink.mails[0].recipients == ("ops@xn--bcher-kva.example",)
 
 
-@pytest.mark.parametrize("to", ["", "nobody", "a b@example.com", "a@b@example.com\r\n", "@example.com"])
+@pytest.mark.parametrize(
+    "to", ["", "nobody", "a b@example.com", "a@b@example.com\r\n", "@example.com", "a@-ü-.example"]
+)
 def test_an_address_that_is_none_is_final(to: str) -> None:
     with SmtpSink() as sink:
         delivery = hand_in(sink, to=to)
 
     assert (delivery.is_sent, delivery.is_final) == (False, True)
     assert sink.connections == 0
+
+
+def test_a_name_before_the_at_that_is_not_ascii_needs_a_server_that_takes_it() -> None:
+    with SmtpSink() as sink:
+        delivery = hand_in(sink, to="jörg@example.org")
+
+    assert not delivery.is_sent
+    assert "internationalized email support" in str(delivery.error)
 
 
 @pytest.mark.parametrize("security", Security)

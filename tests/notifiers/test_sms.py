@@ -118,6 +118,11 @@ def test_letters_of_the_extension_count_twice() -> None:
     assert not fits("😀" * 36)
 
 
+@pytest.mark.parametrize(("text", "cut"), [("x" * 400, "x" * 157 + "..."), ("я" * 400, "я" * 67 + "...")])
+def test_what_fits_in_no_form_is_cut(text: str, cut: str) -> None:
+    assert fitted(["y" * 500, text]) == cut
+
+
 @given(st.lists(st.text(max_size=400), min_size=1, max_size=4))
 def test_whatever_is_said_fits(forms: list[str]) -> None:
     result = fitted(forms)
