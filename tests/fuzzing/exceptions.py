@@ -59,6 +59,8 @@ UNTOLD = {
     r"^\w+ cannot be changed": "depends on what is stored",
     r"^customerId is not the customer of this monitor": "depends on what is stored",
     r"text must have 1 to 4000 characters": "blanks around it do not count",
+    r"^(startDate|endDate) must ": "two parameters are compared, or one with now",
+    r"^granularity makes more than": "depends on the range",
     r"before is not the id of a result": "depends on what is stored",
     r"before is not the id of an incident": "depends on what is stored",
     r"^Monitor is disabled": "depends on what is stored",
