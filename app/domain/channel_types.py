@@ -28,6 +28,9 @@ EMAIL, SMS, WEBHOOK = "email", "sms", "webhook"
 MAX_TIMEOUT_SECONDS = 30
 DEFAULT_METHOD, DEFAULT_TIMEOUT_SECONDS = "POST", 10
 """Of a webhook that leaves them out."""
+MIN_SIGNING_KEY = 8
+"""Characters; what is shorter is guessed from one signature."""
+
 HAS_SECRET = "hasSecret"  # noqa: S105 - the name of a key
 """In a config that is read: secrets are stored. Sent back, it says that those which read null are kept."""
 
@@ -133,7 +136,7 @@ _TYPES = (
             ConfigKey("url", url(), is_required=True),
             ConfigKey("method", choice(DEFAULT_METHOD, "PUT"), about=f"Default {DEFAULT_METHOD}."),
             _secret("headers", headers, is_required=False),
-            _secret("secret", text(1, 1024), is_required=False),
+            _secret("secret", text(MIN_SIGNING_KEY, 1024), is_required=False),
             ConfigKey(
                 "timeoutSeconds", whole(1, MAX_TIMEOUT_SECONDS), about=f"Default {DEFAULT_TIMEOUT_SECONDS}."
             ),

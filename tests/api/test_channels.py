@@ -230,8 +230,8 @@ def test_null_clears_what_is_optional(app: Flask, admin: Caller) -> None:
 
 def test_a_secret_is_replaced_alone(app: Flask, admin: Caller) -> None:
     answer = made(admin, WEBHOOK)
-    assert admin.patch(path(answer), {"config": {"secret": "another"}}).status_code == 200
-    assert whole(app, answer) == {"url": URL, **SECRETS, "secret": "another"}
+    assert admin.patch(path(answer), {"config": {"secret": "another one"}}).status_code == 200
+    assert whole(app, answer) == {"url": URL, **SECRETS, "secret": "another one"}
 
 
 def test_family_calls_the_url_of_slack_a_secret(app: Flask, admin: Caller) -> None:
@@ -252,7 +252,7 @@ def test_family_calls_the_url_of_slack_a_secret(app: Flask, admin: Caller) -> No
         {"url": "https://elsewhere.example/"},
         {"url": URL.replace("https", "http")},
         {"url": URL.replace(".com", ".com:8443")},
-        {"url": "https://elsewhere.example/", "secret": "new"},
+        {"url": "https://elsewhere.example/", "secret": "a new one"},
         {"url": "https://elsewhere.example/", "secret": None, "headers": None, "hasSecret": True},
     ],
 )
@@ -267,7 +267,7 @@ def test_nobody_points_a_stored_secret_at_another_server(
     assert whole(app, answer) == WEBHOOK["config"]
 
 
-@pytest.mark.parametrize("secrets", [SECRETS, {"secret": "new", "headers": None}])
+@pytest.mark.parametrize("secrets", [SECRETS, {"secret": "a new one", "headers": None}])
 def test_the_server_changes_with_secrets_that_are_sent_again(
     app: Flask, admin: Caller, secrets: dict[str, Any]
 ) -> None:

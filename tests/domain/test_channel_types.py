@@ -16,7 +16,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"url": "https://hooks.example.com/a?b=c"},
         {"url": "http://192.0.2.1:8080/"},
         {"url": "https://a.example", "method": "PUT", "headers": {"Authorization": "Bearer x y"}},
-        {"url": "https://a.example", "secret": "s", "timeoutSeconds": 30},
+        {"url": "https://a.example", "secret": "8letters", "timeoutSeconds": 30},
     ],
     "slack": [
         {"url": "https://hooks.slack.com/services/T1/B2/c3"},
@@ -70,6 +70,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("webhook", {"url": "https://a.example", "timeoutSeconds": True}, "config.timeoutSeconds", "an integer"),
     ("webhook", {"url": "https://a.example", "timeoutSeconds": 1.5}, "config.timeoutSeconds", "an integer"),
     ("webhook", {"url": "https://a.example", "timeoutSeconds": 1e400}, "config.timeoutSeconds", "an integer"),
+    ("webhook", {"url": "https://a.example", "secret": "7letter"}, "config.secret", "8 to 1024 characters"),
     ("webhook", {"url": "https://a.example", "headers": "x"}, "config.headers", "must be an object of texts"),
     ("webhook", {"url": "https://a.example", "headers": {"a b": "x"}}, "config.headers", "header names"),
     ("webhook", {"url": "https://a.example", "headers": {"A": 1}}, "config.headers", "printable ASCII"),
