@@ -1,5 +1,6 @@
 """What must not be read in an error: the secrets of a destination, and of the operator's own set-up."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -14,13 +15,8 @@ SHORTEST_PART = 6
 """What is shorter in a URL is no key, but a word like `v1`."""
 URL_KEYS = ("url", "server")
 NAMES_A_HOST = frozenset({"http", "https", *GATEWAYS})
-KNOWN_WORDS = frozenset(
-    {
-        "automations", "direct", "invoke", "manual", "messages", "powerautomate", "services", "spaces",
-        "triggers", "webhooks", "workflows",
-    }
-)  # fmt: skip
-"""Of every URL of some service: masking them would only spoil a sentence."""
+_WORD = re.compile(r"[a-z]{1,11}")
+"""In a path it is a place, such as `hooks` or `status`, and masking it would spoil every sentence."""
 
 
 def cleaner_for(destination: Destination | None, transport: Transport) -> Cleaner:
@@ -66,15 +62,22 @@ def _of_url(url: str) -> Iterator[str]:
     """
     scheme, _, rest = url.partition("://")
     place, _, path = rest.partition("/")
-    secrets = (place.rpartition("@")[0], path) if scheme.lower() in NAMES_A_HOST else (rest,)
-    for secret in secrets:
-        if len(secret) >= SHORTEST_PART:
-            yield secret
-        for part in _parts(secret):
-            yield from {part, unquote(part)}
+    if scheme.lower() not in NAMES_A_HOST:
+        yield from _with_parts(rest)
+        return
+    yield from _with_parts(place.rpartition("@")[0])
+    yield from (part for part in _with_parts(path) if not _WORD.fullmatch(part))
+
+
+def _with_parts(text: str) -> Iterator[str]:
+    """As they are written and as they are meant."""
+    if len(text) >= SHORTEST_PART:
+        yield text
+    for part in _parts(text):
+        yield from {part, unquote(part)}
 
 
 def _parts(text: str) -> Iterator[str]:
     for separator in "/?&=:@#":
         text = text.replace(separator, " ")
-    yield from (part for part in text.split() if len(part) >= SHORTEST_PART and part not in KNOWN_WORDS)
+    yield from (part for part in text.split() if len(part) >= SHORTEST_PART)

@@ -94,6 +94,13 @@ def test_keys_in_the_path_and_query_of_a_webhook_are_masked_and_its_host_is_not(
     assert error == "The target answered with status 404: nothing at /in/******** with ******** here"
 
 
+def test_a_word_in_the_path_of_a_webhook_spoils_no_sentence() -> None:
+    with HttpReceiver(reply(404, "no message here")) as receiver:
+        error = send("webhook", {"url": f"{receiver.url}/status/message/target"}).error
+
+    assert error == "The target answered with status 404: no message here"
+
+
 def test_the_password_of_the_mail_server_is_masked() -> None:
     with SmtpSink(user="u", password="hunter2-long") as sink:
         url = split_smtp_url(f"smtp://u:hunter3-long@{sink.host}:{sink.port}?starttls=off")

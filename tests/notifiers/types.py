@@ -40,7 +40,7 @@ MATRIX = {
 KINDS = (
     Kind(
         "webhook",
-        {"url": f"https://hooks.example.com/in/{SECRET}?a=b", "secret": "signing"},
+        {"url": f"https://hooks.example.com/in/{SECRET}?a=b", "secret": "signing-key"},
         "hooks.example.com",
         f"/in/{SECRET}?a=b",
         SECRET,
