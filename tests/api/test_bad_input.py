@@ -1,6 +1,7 @@
 """Whatever is sent: 400 in the one body, nothing written, and never 500."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -10,9 +11,22 @@ from hypothesis import strategies as st
 
 from app.api.customers.schemas import CustomerPatchSchema
 from app.api.monitors.schemas import MonitorPatchSchema
+from app.extensions import db
 from app.models import Customer, Monitor, Organization
+from app.services.maintenance_periods import note_some
 from tests.api.matrix_stage import dump
-from tests.calling import CUSTOMERS, INCIDENTS, MONITORS, Caller, assert_failure, customer_path, monitor_path
+from tests.api.windows import ONCE
+from tests.calling import (
+    CUSTOMERS,
+    INCIDENTS,
+    MONITORS,
+    WINDOWS,
+    Caller,
+    assert_failure,
+    customer_path,
+    monitor_path,
+    window_path,
+)
 from tests.factories import Factory
 
 BAD_TEXT = st.builds(
@@ -248,6 +262,46 @@ def test_bodies_with_the_right_names_are_never_500(
         if response.status_code not in {200, 201}:
             assert response.status_code in {400, 403, 404}
             assert_failure(response, response.status_code)
+
+
+MOMENTS = st.sampled_from(
+    ["1970-01-01T00:00:00+14:00", "2000-02-29T02:30:00Z", "2026-10-25T01:30:00.500Z",
+     "2030-03-31T02:30+01:00", "2100-12-30T00:00:00Z", "2100-12-31T23:59:59.999-12:00"]
+)  # fmt: skip
+PATTERNS = st.fixed_dictionaries(
+    {"frequency": st.sampled_from(["daily", "weekly", "monthly"])},
+    optional={
+        "interval": st.integers(1, 366),
+        "daysOfWeek": st.lists(st.integers(0, 6), max_size=7),
+        "dayOfMonth": st.integers(1, 31),
+        "endRecurrenceDate": MOMENTS | st.sampled_from(["1970-01-01", "2030-12-31", "2100-12-31"]),
+    },
+)
+
+
+@many
+@given(
+    values=st.fixed_dictionaries(
+        {"startTime": MOMENTS, "endTime": MOMENTS, "timeZone": st.sampled_from(["Pacific/Apia", "UTC"])},
+        optional={"isRecurring": st.booleans(), "recurrencePattern": st.none() | PATTERNS},
+    )
+    | st.dictionaries(st.sampled_from(sorted(ONCE)), JSON_VALUE)
+)
+def test_whatever_maintenance_is_planned_is_taken_or_refused(
+    admin: Caller, customer: Customer, values: dict[str, Any]
+) -> None:
+    response = send(admin, "POST", WINDOWS, {**ONCE, "customerId": customer.id, **values})
+
+    if response.status_code != 201:
+        assert assert_failure(response, 400)["errors"]
+        return
+    answer = response.get_json()
+    path = window_path(answer)
+    assert admin.patch(path, answer).get_json() == answer
+    # Also when the last of them is years ago.
+    note_some(datetime(2105, 1, 1, tzinfo=UTC))
+    db.session.commit()
+    assert admin.delete(path).status_code == 200
 
 
 PRINTABLE = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)

@@ -47,6 +47,7 @@ UNTOLD = {
     r"^targets (is required, or|must not be empty|must be monitors of one customer)": "keys are compared",
     r"^(customerId|imapPopMonitorId) must be the .*, or be left out": "keys are compared",
     r" must be a day that exists": "no format knows the length of months",
+    r" must be in the years from .*, in UTC": "the offset may lead out of them",
     r"is the mask of a secret": "depends on what is stored",
     r"ca must be one or more certificates": "no format is PEM",
     r"^(imapPopConfig|config|customFields)\b.* control characters": "in free JSON, at every depth",

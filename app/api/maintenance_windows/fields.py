@@ -7,6 +7,7 @@ from marshmallow import ValidationError
 
 from app.api.time_fields import DAY, MONTH, OFFSET, TIME, YEAR, Moment
 from app.clock import to_iso
+from app.domain.calendar import FIRST_YEAR, LAST_YEAR
 
 
 class Timestamp(Moment):
@@ -20,7 +21,7 @@ class Timestamp(Moment):
         moment = super()._deserialize(value, *args, **kwargs)
         if not isinstance(moment, datetime) or moment.tzinfo is None:
             raise ValidationError("must have a time and a time zone, such as 2026-02-26T12:00:00.000Z")
-        return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+        return _in_utc(moment)
 
 
 class LastDay(Moment):
@@ -32,4 +33,12 @@ class LastDay(Moment):
             return moment.isoformat()
         if moment.tzinfo is None:
             raise ValidationError("must have a time zone if it has a time, or be a date such as 2026-12-31")
-        return to_iso(moment)
+        return to_iso(_in_utc(moment))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Within the years in which it could be sent back as it is answered. Raises ValidationError."""
+    instant = moment.astimezone(UTC)
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise ValidationError(f"must be in the years from {FIRST_YEAR} to {LAST_YEAR}, in UTC")
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
