@@ -27,7 +27,10 @@ MAX_DESCRIPTION = 2000
 _SELECTION = "One of `targets`, `imapPopMonitorId` and, for all monitors of the customer, `customerId` alone."
 _START = "Of the first time. It counts from when the window is made."
 _END = "Of the first time; the others last as long. At most 366 days later, nor after the next one starts."
-_ZONE = "Where the time of day is kept when clocks change. Default: the organization's."
+_ZONE = (
+    "Where a recurring one keeps its time of day when clocks change; on a day that leaves this time out it "
+    "starts when it would have been, on one that has it twice at the first. Default: the organization's."
+)
 _PATTERN = "When `isRecurring` is true, and only then."
 _DAYS = "Of a weekly one; 0 is Sunday. Default: the day of `startTime`. Weeks begin with Monday."
 _DAY = "Of a monthly one. Default: the day of `startTime`. A month without that day is left out."
