@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Select, and_, case, func, select
@@ -46,13 +47,13 @@ def _places(
     """By monitor and location what was seen there, beginning with the last change before the range."""
     found: dict[int, dict[int, list[Change]]] = {}
     now_ms = to_ms(now)
-    for row in db.session.execute(_seen(monitor_ids, within)):
-        places = found.setdefault(row.monitor_id, {})
-        if row.location_id not in places:
+    rows = db.session.execute(_seen(monitor_ids, within))
+    for (monitor_id, location_id, data_until_ms), some in groupby(rows, key=lambda row: row[:3]):
+        changes = [Change(to_ms(row.started_at), row.health) for row in some]
+        if data_until_ms is not None and data_until_ms < now_ms:
             # Written down by the next result; until one comes it is derived, so it needs no scheduler.
-            is_silent = row.data_until_ms is not None and row.data_until_ms < now_ms
-            places[row.location_id] = [Change(row.data_until_ms, Health.NO_DATA)] if is_silent else []
-        places[row.location_id].append(Change(to_ms(row.started_at), row.health))
+            changes.append(Change(max(data_until_ms, changes[-1].at_ms), Health.NO_DATA))
+        found.setdefault(monitor_id, {})[location_id] = changes
     return found
 
 

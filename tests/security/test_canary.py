@@ -20,6 +20,7 @@ PLACES = {
     "answers to program": 1,
     "answers to admin": 1,
     "answers with MASK_SECRETS": 1,
+    "exports to": 3,
     "/openapi.json": 1,
     "flask check": 1,
 }
@@ -55,6 +56,9 @@ def test_there_was_something_to_tell(story: Story) -> None:
     assert b"v1:" in b"".join(story.text("database").values())
     read = story.text("answers to readonly")["answers to readonly"]
     assert read.count(b"wrong ****") >= 5
+    for exported in story.text("exports to").values():
+        assert b"wrong ****" in exported
+        assert b",TOTAL," in exported
     assert b"oauth_failed" in read
     assert re.search(rb'"evidence":\{[^}]*"diagnostics":', read)
     assert b"wrong ****" in story.text("flask check")["flask check"]

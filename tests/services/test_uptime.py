@@ -132,6 +132,12 @@ def test_results_that_were_overdue_before_the_range(note: Noted, monitor: Monito
     assert told(monitor)[0] == (0, TimeKind.NO_DATA)
 
 
+def test_data_cannot_have_ended_before_it_came(note: Noted, monitor: Monitor) -> None:
+    note((6, UP), (7, DOWN), data_until=-500)
+
+    assert told(monitor)[:3] == [(0, TimeKind.NOT_WATCHED), (6, TimeKind.UP), (7, TimeKind.NO_DATA)]
+
+
 def test_a_silence_that_is_over_is_as_it_was_written_down(note: Noted, monitor: Monitor) -> None:
     note((-1, UP), (10, NO_DATA), (12, UP))
 
