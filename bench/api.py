@@ -22,6 +22,7 @@ from app.extensions import db
 from bench import harness
 from bench.api_bare import ANSWERS
 from bench.api_fill import CONFIG, analyze, fill, lay_out_by_day
+from bench.figure_fill import fill_figures
 from bench.harness import Spread
 from bench.harness_app import ENVIRON, kinds, new_app
 
@@ -29,6 +30,9 @@ NAME = "api"
 MONITORS = "/api/imap-pop-monitors"
 ASKED = 100
 """Monitors of the organization that is asked about in databases of every size."""
+
+FIGURE_DAYS, OTHER_FIGURE_DAYS = 400, 0
+"""Over how many days before today an asked monitor, and each other one, has roll-ups and changes of health."""
 
 ROUNDS, SECONDS = 3, 1
 CONNECTIONS = 8
@@ -141,6 +145,8 @@ def stage(kind: str, folder: Path, others: int, asked_results: int, other_result
         sizes = (ASKED, asked_results), (others, other_results)
         with app.app_context():
             houses = fill(db.engine, app.config["CONFIG_STORE"], *sizes)
+            for house, days in zip(houses, (FIGURE_DAYS, OTHER_FIGURE_DAYS), strict=True):
+                fill_figures(db.engine, house.id, days)
             lay_out_by_day()
             analyze(db.engine)
             tokens = [access_token(house.session) for house in houses]
@@ -194,7 +200,8 @@ def by_size(
     paths: dict[str, Callable[[str], str]] = {
         "list": lambda _: MONITORS,
         "search": lambda _: f"{MONITORS}?search=alpha",
-        "check-history": lambda public_id: f"{MONITORS}/{public_id}/check-history",
+        "details": lambda public_id: f"{MONITORS}/{public_id}/details",
+        "details, a year": lambda public_id: f"{MONITORS}/{public_id}/details?range=year",
     }
     figures = {}
     for name, path in paths.items():
