@@ -251,7 +251,7 @@ class Builder:
     def _channel(self, name: str, owner: Organization | Customer | Monitor) -> NotificationChannel:
         """A webhook, so that its secret may be in nobody's answer."""
         config = {"url": "https://192.0.2.1/"}
-        channel = self.make.channel(owner, "webhook", config, {"secret": "s3cret"}, name=name)
+        channel = self.make.channel(owner, "webhook", config, {"secret": "s3cret-key"}, name=name)
         self.scenery.names |= {name: str(channel.public_id), f"{name}_id": channel.id}
         return channel
 
