@@ -32,7 +32,7 @@ ASKED = 100
 """Monitors of the organization that is asked about in databases of every size."""
 
 FIGURE_DAYS, OTHER_FIGURE_DAYS = 400, 0
-"""Over how many days before today an asked monitor, and each other one, has roll-ups and changes of health."""
+"""Over how many days before today asked monitors, and others, have roll-ups and changes of health."""
 
 ROUNDS, SECONDS = 3, 1
 CONNECTIONS = 8
