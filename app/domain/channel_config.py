@@ -42,7 +42,7 @@ APPRISE_SCHEMES = frozenset(
         "firehydrant", "ilert", "incidentio", "pagertree", "signl4", "spike", "splunk", "squadcast",
         "victorops",
         # chats
-        "dingtalk", "feishu", "flock", "groupme", "guilded", "lark", "line", "revolt", "threema", "webex",
+        "dingtalk", "feishu", "flock", "groupme", "lark", "line", "revolt", "threema", "webex",
         "wecombot", "whatsapp", "wxteams",
         # phones and desktops
         "join", "onesignal", "pbul", "prowl", "psafers", "push", "pushy", "simplepush", "spush",
@@ -56,7 +56,7 @@ APPRISE_SCHEMES = frozenset(
 
 Left out is what takes a host name from the URL, because it could be aimed at anything that we can reach
 (json, form, mailto, mqtt, irc, mastodon, zulip, …), what reads files or talks to this machine (syslog, dbus,
-fcm, vapid, …), and what has a type of its own here, which is checked better.
+fcm, vapid, guilded, …), and what has a type of its own here, which is checked better.
 """
 APPRISE_FORBIDDEN = frozenset({"verify", "redirect", "cto", "rto", "retry", "wait", "store"})
 """Parameters that would switch off checks or limits of ours."""

@@ -59,7 +59,6 @@ SCHEMES = {
     "flock": "flock.NotifyFlock",
     "github": "github.NotifyGitHub",
     "groupme": "groupme.NotifyGroupMe",
-    "guilded": "guilded.NotifyGuilded",
     "ifttt": "ifttt.NotifyIFTTT",
     "ilert": "ilert.NotifyILert",
     "incidentio": "incidentio.NotifyIncidentIO",

@@ -33,8 +33,6 @@ SHORT_TEXTS = frozenset(
     }
 )  # fmt: skip
 """Schemes by which an SMS is sent."""
-READS_FILES = {"guilded": ("template",)}
-"""Parameters that name a file or a URL of which the plugin would send the contents."""
 
 
 def tell(notice: Notice, kind: str, config: Config, transport: Transport, limits: Limits) -> int | None:
@@ -159,8 +157,6 @@ def _from_url(url: str, schemes: Mapping[str, str]) -> NotifyBase:
     parsed = service.parse_url(url)
     if not parsed:
         raise UndeliveredError("The URL does not suit its service.", is_final=True)
-    for name in READS_FILES.get(scheme, ()):
-        parsed.pop(name, None)
     return service(**{**parsed, "asset": ASSET})
 
 

@@ -23,8 +23,9 @@ def contents(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             operation = item.get(method, {})
             bodies = {"body": operation.get("requestBody", {}), **operation.get("responses", {})}
             for name, body in bodies.items():
-                if "content" in body:
-                    yield f"{method} {path} {name}", body["content"]["application/json"]
+                # What is a file has no example: the page offers it for download.
+                if content := body.get("content", {}).get("application/json"):
+                    yield f"{method} {path} {name}", content
 
 
 def examples(content: dict[str, Any]) -> list[Any]:

@@ -38,7 +38,6 @@ SAMPLES = {
     "flock": f"flock://{KEY}",
     "github": f"github://{KEY}@owner/repo",
     "groupme": f"groupme://{KEY}",
-    "guilded": f"guilded://123/{KEY}",
     "ifttt": f"ifttt://{KEY}/event",
     "ilert": f"ilert://{KEY}",
     "incidentio": f"incidentio://01HSOURCE/{KEY}",
@@ -109,7 +108,7 @@ EVERYWHERE = tuple(
         "46elks.com", "alert.victorops.com", "api.sms.sinch.com", "appspot.com", "brevo.com", "bulksms.com",
         "ciscospark.com", "clickatell.com", "clicksend.com", "cm.com", "cmtelecom.com",
         "connect.signl4.com", "d7networks.com", "dingtalk.com", "facebook.com", "feishu.cn",
-        "firehydrant.io", "flock.com", "github.com", "groupme.com", "guilded.gg", "gw.cmtelecom.com",
+        "firehydrant.io", "flock.com", "github.com", "groupme.com", "gw.cmtelecom.com",
         "ifttt.com", "ilert.com", "incident.io", "integrations.splunk.com", "joaoapps.com",
         "joinjoaomgcd.appspot.com", "larksuite.com", "line.me", "mailersend.com", "messagebird.com",
         "messaging.cm.com", "nexmo.com", "onesignal.com", "pagertree.com", "plivo.com", "postmarkapp.com",
@@ -241,16 +240,7 @@ def test_no_other_plugin_is_loaded() -> None:
     )
 
     loaded = {name.removeprefix("apprise.plugins.") for name in done.stdout.split()}
-    # One of them extends Discord's.
-    assert loaded == {place.rpartition(".")[0] for place in SCHEMES.values()} | {"base", "discord"}
-
-
-def test_a_template_that_names_a_file_is_left_out(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with HttpReceiver(names=EVERYWHERE) as receiver, internet(receiver, monkeypatch):
-        delivery = send("apprise", {"url": f"guilded://123/{KEY}?template=/etc/passwd"}, ca_file=trusted)
-
-    assert delivery.is_sent
-    assert "root:" not in receiver.requests[0].text
+    assert loaded == {place.rpartition(".")[0] for place in SCHEMES.values()} | {"base"}
 
 
 @pytest.mark.parametrize(
