@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask
 
+from app.api.csv_file import EXPORTS_AT_ONCE
 from app.api.limits import ACCOUNT_RATE, CHANNEL_TEST_RATE, GUESS_RATE, LOGIN_RATE
 from app.api.parser import MAX_BODY_BYTES
 from app.config import setting_fields
@@ -102,6 +103,7 @@ def test_security_page_has_the_figures_of_the_code() -> None:
         f"{MAX_TOKENS} tokens per customer",
         f"{MAX_CHANNELS} notification channels of each level",
         f"{CHANNEL_TEST_RATE.removesuffix('/minute')} tests of channels a minute",
+        f"{EXPORTS_AT_ONCE} exports at once in each web process",
         f"an access token of {ACCESS_TOKEN_LIFE.total_seconds() / 60:g} minutes",
         f"a refresh token of {SESSION_LIFE.days} days",
     ):

@@ -11,11 +11,13 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from io import StringIO
+from threading import BoundedSemaphore
 from typing import Any
 
 from flask import Response, stream_with_context
 
 from app.clock import to_iso
+from app.errors import UnavailableError
 from app.extensions import db
 from app.traces import wordless
 
@@ -25,12 +27,17 @@ MEDIA_TYPE = "text/csv"
 CONTENT_TYPE = f"{MEDIA_TYPE}; charset=utf-8; header=present"
 TEXT = {"type": "string"}
 """The schema of the OpenAPI document: a CSV file as a whole is a text."""
+EXPORTS_AT_ONCE = 4
+"""In one web process, which has 8 threads: whoever is slow to take exports holds up nobody but exporters."""
+EXPORT_RETRY_SECONDS = 5
+TOO_MANY_EXPORTS = "Too many exports at once"
 INCOMPLETE = "INCOMPLETE: the rest of this export could not be read"
 
 _FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # noqa: RUF001 - some spreadsheets take these for the others
 _BREAKS = frozenset("\t\r\n")
 
 Row = Sequence[Any]
+_slots = BoundedSemaphore(EXPORTS_AT_ONCE)
 
 
 class CutShortError(Exception):
@@ -40,11 +47,20 @@ class CutShortError(Exception):
 def csv_response(filename: str, header: Sequence[str], batches: Iterator[Iterable[Row]]) -> Response:
     """The header and all rows of the batches, to be saved as `filename`, which is plain ASCII.
 
-    Cells are texts, numbers, truth values, instants or None. Raises what reading the first batch raises.
+    Cells are texts, numbers, truth values, instants or None. Raises what reading the first batch raises, and
+    UnavailableError while EXPORTS_AT_ONCE others are under way.
     """
-    first = [header, *next(batches, ())]
-    db.session.remove()
-    response = Response(stream_with_context(_pieces(filename, first, batches)), content_type=CONTENT_TYPE)
+    if not _slots.acquire(blocking=False):
+        raise UnavailableError(TOO_MANY_EXPORTS, retry_after=EXPORT_RETRY_SECONDS)
+    try:
+        first = [header, *next(batches, ())]
+        db.session.remove()
+        response = Response(stream_with_context(_pieces(filename, first, batches)), content_type=CONTENT_TYPE)
+    except BaseException:
+        _slots.release()
+        raise
+    # Also when nobody takes it to the end, or any of it: the answer to a HEAD.
+    response.call_on_close(_slots.release)
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
 

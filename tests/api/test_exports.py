@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -14,7 +14,14 @@ from sqlalchemy import delete
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from app.api.csv_file import INCOMPLETE, CutShortError, inert
+from app.api.csv_file import (
+    EXPORT_RETRY_SECONDS,
+    EXPORTS_AT_ONCE,
+    INCOMPLETE,
+    TOO_MANY_EXPORTS,
+    CutShortError,
+    inert,
+)
 from app.domain.enums import CheckStatus
 from app.extensions import db
 from app.models import CheckResult, Customer, Location, Monitor, Organization
@@ -249,6 +256,22 @@ class TestCheckHistory:
 
         assert_failure(admin.get(monitor_path(monitor, "/check-history.csv")), 503, "Service Unavailable")
 
+    def test_only_so_many_are_under_way_at_once(
+        self, app: Flask, admin: Caller, monitor: Monitor, three: None
+    ) -> None:
+        path = monitor_path(monitor, "/check-history.csv")
+        with ExitStack() as stack:
+            for _ in range(EXPORTS_AT_ONCE):
+                next(stack.enter_context(streamed(app, admin, path)))
+            refused = admin.get(path)
+        assert_failure(refused, 503, TOO_MANY_EXPORTS)
+        assert refused.headers["Retry-After"] == str(EXPORT_RETRY_SECONDS)
+
+        # Those that nobody took to the end have made room, and so have these, of which nobody takes anything.
+        answers = [admin.send("HEAD", path) for _ in range(EXPORTS_AT_ONCE + 1)]
+        assert [answer.status_code for answer in answers] == [200] * len(answers)
+        assert len(history(admin, monitor)) == 3
+
 
 @contextmanager
 def streamed(app: Flask, caller: Caller, path: str) -> Iterator[Iterator[bytes]]:
@@ -256,8 +279,10 @@ def streamed(app: Flask, caller: Caller, path: str) -> Iterator[Iterator[bytes]]
     client = FlaskClient(app, Response)
     response = client.get(path, headers={"Authorization": f"Bearer {caller.token}"})
     assert response.status_code == 200
-    yield iter(response.iter_encoded())
-    response.close()
+    try:
+        yield iter(response.iter_encoded())
+    finally:
+        response.close()
 
 
 @pytest.mark.parametrize("trick", TRICKS)

@@ -8,7 +8,7 @@ from flask import Response
 
 from app.api.base import Schema
 from app.api.context import current_actor, now
-from app.api.csv_file import MEDIA_TYPE, TEXT, csv_response
+from app.api.csv_file import MEDIA_TYPE, TEXT, TOO_MANY_EXPORTS, csv_response
 from app.api.customers import examples
 from app.api.customers.routes import CUSTOMER_PATH, UNKNOWN, blp
 from app.api.fields import TimeZone
@@ -47,7 +47,7 @@ class SlaArgsSchema(Schema):
 @blp.allow(Action.READ)
 @blp.arguments(SlaArgsSchema, location="query")
 @blp.response(200, TEXT, content_type=MEDIA_TYPE, example=examples.SLA)
-@blp.fails(*UNKNOWN)
+@blp.fails(*UNKNOWN, f"503 {TOO_MANY_EXPORTS}")
 def export_customer_sla(query: dict[str, Any], public_id: str) -> Response:
     """Export the month of each of a customer's monitors as CSV"""
     customer = customers.get(current_actor(), public_id)

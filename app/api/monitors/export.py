@@ -8,7 +8,7 @@ from flask import Response
 
 from app.api.base import Schema
 from app.api.context import current_actor, now
-from app.api.csv_file import MEDIA_TYPE, TEXT, csv_response
+from app.api.csv_file import MEDIA_TYPE, TEXT, TOO_MANY_EXPORTS, csv_response
 from app.api.fields import TimeZone
 from app.api.monitors import examples
 from app.api.monitors.routes import MONITOR_PATH, UNKNOWN, blp
@@ -50,7 +50,7 @@ class CheckExportArgsSchema(Schema):
 @blp.allow(Action.READ)
 @blp.arguments(CheckExportArgsSchema, location="query")
 @blp.response(200, TEXT, content_type=MEDIA_TYPE, example=examples.CHECK_EXPORT)
-@blp.fails(*UNKNOWN)
+@blp.fails(*UNKNOWN, f"503 {TOO_MANY_EXPORTS}")
 def export_imap_pop_check_history(query: dict[str, Any], public_id: str) -> Response:
     """Export a monitor's check results, oldest first, as CSV"""
     monitor = monitors.get(current_actor(), public_id)
