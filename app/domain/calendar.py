@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from itertools import dropwhile, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 HOUR = timedelta(hours=1)
@@ -78,12 +78,11 @@ def _edges(unit: CalendarUnit, within: TimeRange, zone: ZoneInfo) -> Iterator[da
     """The ends of the range, and what begins between them."""
     if within.until <= within.from_:
         return
+    beginnings = _beginnings(unit, day_of(within.from_, zone), zone)
     yield within.from_
-    for edge in _beginnings(unit, day_of(within.from_, zone), zone):
-        if edge >= within.until:
-            break
-        if edge > within.from_:
-            yield edge
+    yield from takewhile(
+        lambda edge: edge < within.until, dropwhile(lambda edge: edge <= within.from_, beginnings)
+    )
     yield within.until
 
 

@@ -203,3 +203,4 @@ def test_what_segments_do_not_reach_was_not_watched() -> None:
     assert measure(part, WITHIN) == Uptime(down_ms=5, not_watched_ms=25, longest_down_ms=5)
     assert measure([], WITHIN) == Uptime(not_watched_ms=30)
     assert measure(part, Span(30, 20)) == Uptime()
+    assert measure(part, Span(25, 35)) == Uptime(not_watched_ms=10)
