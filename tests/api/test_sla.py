@@ -223,11 +223,63 @@ def test_without_a_month_it_is_this_one_so_far(
 
 
 def test_a_month_to_come_is_empty(ask: Callable[..., Any], make: Factory, customer: Customer) -> None:
-    make.monitor(customer)
+    make.incident(make.monitor(customer))
 
-    line, _ = ask("month=2099-12")
+    line, total = ask("month=2099-12")
 
     assert (line["upMinutes"], line["notWatchedMinutes"], line["uptimePercent"]) == ("0.00", "0.00", "")
+    assert (line["incidents"], total["incidents"]) == ("0", "0")
+
+
+def test_what_was_before_the_monitor_came_is_not_the_customers(
+    ask: Callable[..., Any], make: Factory, customer: Customer, location: Location
+) -> None:
+    """It came at 12:30 on the 10th, amid an outage, of which the half before is another's."""
+    came = datetime.fromisoformat("2026-03-10T12:30:00Z")
+    monitor, stayed = make.monitor(customer, customer_since=came), make.monitor(customer)
+    for one in (monitor, stayed):
+        note(
+            one,
+            location,
+            ("2026-02-01T00:00:00Z", Health.UP),
+            ("2026-03-05T00:00:00Z", Health.DOWN),
+            ("2026-03-05T10:00:00Z", Health.UP),
+            ("2026-03-10T12:00:00Z", Health.DOWN),
+            ("2026-03-10T13:00:00Z", Health.UP),
+        )
+        add_checks(
+            one,
+            location,
+            ("2026-03-05T00:00:00Z", CheckStatus.ERROR, 9_000),
+            ("2026-03-10T12:59:00Z", CheckStatus.SUCCESS, 9_000),
+            ("2026-03-10T13:00:00Z", CheckStatus.SUCCESS, 40),
+        )
+        for start, end in (("05T00:00", "05T10:00"), ("10T12:00", "10T12:30"), ("10T12:00", "10T13:00")):
+            ends = (datetime.fromisoformat(f"2026-03-{at}:00Z") for at in (start, end))
+            make.incident(one, **dict(zip(("started_at", "ended_at"), ends, strict=True)))
+    before = (came - datetime.fromisoformat("2026-02-28T23:00:00Z")) / timedelta(minutes=1)
+
+    line, other, total = ask()
+
+    assert (line["notWatchedMinutes"], line["downtimeMinutes"]) == (f"{before:.2f}", "30.00")
+    assert line["upMinutes"] == f"{HOURS * 60 - before - 30:.2f}"
+    assert (line["incidents"], line["checks"], line["avgResponseMs"]) == ("1", "1", "40")
+    assert (other["downtimeMinutes"], other["incidents"], other["checks"]) == ("660.00", "3", "3")
+    assert (total["downtimeMinutes"], total["incidents"], total["checks"]) == ("690.00", "4", "4")
+
+
+def test_of_a_month_before_it_came_nothing_is_the_customers(
+    ask: Callable[..., Any], make: Factory, customer: Customer, location: Location
+) -> None:
+    monitor = make.monitor(customer, customer_since=datetime.fromisoformat("2026-04-10T00:00:00Z"))
+    note(monitor, location, ("2026-02-01T00:00:00Z", Health.DOWN))
+    add_checks(monitor, location, ("2026-03-05T00:00:00Z", CheckStatus.ERROR, 9_000))
+    make.incident(monitor, started_at=datetime.fromisoformat("2026-02-01T00:00:00Z"))
+
+    line, _ = ask()
+
+    assert (line["notWatchedMinutes"], line["downtimeMinutes"]) == (f"{HOURS * 60}.00", "0.00")
+    assert (line["incidents"], line["checks"]) == ("0", "0")
 
 
 @pytest.mark.parametrize(
