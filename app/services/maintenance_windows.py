@@ -29,7 +29,8 @@ MAX_TARGETS = 1000
 MIXED = "must be monitors of one customer"
 OTHER_CUSTOMER = "must be the customer of the targets, or be left out"
 OTHER_TARGET = "must be the one target, or be left out"
-NO_TARGETS = "must not be empty: send customerId alone for all monitors of the customer"
+NO_TARGETS = "must not be empty: send [] and customerId for all monitors of the customer"
+NOT_BESIDE_NO_TARGETS = "must be null or left out when targets is empty"
 NOTHING_CHOSEN = "is required, or imapPopMonitorId, or customerId for all monitors of a customer"
 NO_PATTERN = "is required when isRecurring is true"
 NOT_RECURRING = "must be null unless isRecurring is true"
@@ -156,7 +157,7 @@ def create(
 
 
 def update(actor: Actor, identifier: str, *, now: datetime, **fields: Any) -> MaintenanceWindow:
-    """Set the keys that are given; targets, or the customer, replace the whole selection.
+    """Set the keys that are given; targets, if need be with the customer, replace the whole selection.
 
     What is open now ends, or ends at another time, from now on. Raises what `create` does.
     """
@@ -217,7 +218,9 @@ def _selection(
 ) -> Selection | None:
     """What a body chooses; None when it says nothing of it.
 
-    What was read can be sent back, so customer and monitors may come together if they belong together.
+    What was read can be sent back, so customer and monitors may come together if they belong together. A
+    window for some monitors comes to be for all of a customer by `targets: []` with the customer, and by
+    nothing less.
     """
     targets, single = fields.get("targets"), fields.get("imap_pop_monitor_id")
     references = targets or ([] if single is None else [single])
@@ -231,11 +234,18 @@ def _selection(
         if targets and single is not None and _of_monitors(actor, [single], organization_id) != chosen:
             raise InvalidError(faults={"imapPopMonitorId": [OTHER_TARGET]})
         return chosen
-    if customer is not None:
-        return Selection(customer, None)
-    if window is not None and not window.covers_customer and _is_emptied(fields, window):
+    if window is not None and not window.covers_customer and (customer is None or targets is None):
+        _require_kept(fields, window, customer)
+        return None
+    return None if customer is None else Selection(customer, None)
+
+
+def _require_kept(fields: Mapping[str, Any], window: MaintenanceWindow, customer: int | None) -> None:
+    """Raises InvalidError unless a body that names no monitors leaves those of a window as they are."""
+    if _is_emptied(fields, window):
         raise InvalidError(faults={"targets": [NO_TARGETS]})
-    return None
+    if customer not in {None, window.customer_id}:
+        raise InvalidError(faults={"customerId": [OTHER_CUSTOMER]})
 
 
 def _is_emptied(fields: Mapping[str, Any], window: MaintenanceWindow) -> bool:

@@ -17,6 +17,7 @@ from app.services.maintenance_windows import (
     MIXED,
     NO_PATTERN,
     NO_TARGETS,
+    NOT_BESIDE_NO_TARGETS,
     NOT_RECURRING,
     NOTHING_CHOSEN,
     OTHER_CUSTOMER,
@@ -242,7 +243,7 @@ def test_targets_replace_the_whole_selection(admin: Caller, make: Factory, custo
 
     assert chosen({"targets": [target(it) for it in ids[1:]]}) == ids[1:]
     assert chosen({"imapPopMonitorId": ids[0]}) == ids[:1]
-    assert chosen({"customerId": customer.id}) == []
+    assert chosen({"customerId": customer.id, "targets": []}) == []
     assert chosen({"targets": [target(ids[2])]}) == ids[2:]
     assert chosen({"customerId": customer.id, "targets": [], "imapPopMonitorId": None}) == []
 
@@ -255,8 +256,44 @@ def test_a_selection_moves_to_another_customer(
 
     answer = admin.patch(path, {"targets": [target(other.id)]}).get_json()
     assert (answer["customerId"], answer["imapPopMonitorId"]) == (other.customer_id, other.id)
-    answer = admin.patch(path, {"customerId": monitor.customer_id}).get_json()
-    assert (answer["customerId"], answer["targets"]) == (monitor.customer_id, [])
+    assert errors_of(admin.patch(path, {"customerId": monitor.customer_id})) == {
+        "customerId": [OTHER_CUSTOMER]
+    }
+    for customer_id in (monitor.customer_id, other.customer_id):
+        # Of all monitors, to all of the other.
+        body = {"customerId": customer_id, **({"targets": []} if customer_id == monitor.customer_id else {})}
+        answer = admin.patch(path, body).get_json()
+        assert (answer["customerId"], answer["targets"]) == (customer_id, [])
+
+
+def test_the_customer_alone_does_not_make_it_cover_the_customer(
+    admin: Caller, make: Factory, customer: Customer, monitor: Monitor
+) -> None:
+    both = [target(monitor.id), target(make.monitor(customer).id)]
+    for targets in (both[:1], both):
+        before = admin.post(WINDOWS, {**ONCE, "targets": targets}).get_json()
+        path = window_path(before)
+        for reference in (customer.id, str(customer.public_id)):
+            after = admin.patch(path, {"name": f"Of {reference}", "customerId": reference}).get_json()
+            assert (after["name"], after["targets"]) == (f"Of {reference}", targets)
+        cleared = {"customerId": customer.id, "imapPopMonitorId": None}
+        if len(targets) == 1:
+            assert errors_of(admin.patch(path, cleared)) == {"targets": [NO_TARGETS]}
+        else:
+            assert admin.patch(path, cleared).get_json()["targets"] == targets
+
+
+def test_no_targets_and_one_monitor_contradict_each_other(
+    admin: Caller, customer: Customer, monitor: Monitor
+) -> None:
+    before = admin.post(WINDOWS, {**ONCE, "targets": [target(monitor.id)]}).get_json()
+    fault = {"imapPopMonitorId": [NOT_BESIDE_NO_TARGETS]}
+
+    assert errors_of(admin.patch(window_path(before), {**before, "targets": []})) == fault
+    for reference in (monitor.id, 987_654_321):
+        body = {**ONCE, "customerId": customer.id, "targets": [], "imapPopMonitorId": reference}
+        assert errors_of(admin.post(WINDOWS, body)) == fault
+    assert admin.get(window_path(before)).get_json() == before
 
 
 def test_taking_all_monitors_away_does_not_make_it_cover_the_customer(

@@ -19,12 +19,15 @@ from app.api.fields import (
 from app.api.maintenance_windows.fields import LastDay, Timestamp
 from app.domain.enums import RecurrenceFrequency
 from app.domain.maintenance import MAX_INTERVAL
-from app.services.maintenance_windows import COLUMNS, MAX_TARGETS
+from app.services.maintenance_windows import COLUMNS, MAX_TARGETS, NOT_BESIDE_NO_TARGETS
 
 IMAP_POP = "imap_pop"
 MAX_DESCRIPTION = 2000
 
-_SELECTION = "One of `targets`, `imapPopMonitorId` and, for all monitors of the customer, `customerId` alone."
+_SELECTION = (
+    "One of `targets`, `imapPopMonitorId` and, for all monitors of the customer, `customerId` alone. When a "
+    "window for some monitors is changed, `targets: []` with `customerId` makes it one for all."
+)
 _START = "Of the first time. It counts from when the window is made."
 _END = "Of the first time; the others last as long. At most 366 days later, nor after the next one starts."
 _ZONE = (
@@ -96,6 +99,11 @@ class MaintenanceWindowPatchSchema(BodySchema):
     imap_pop_monitor_id = Reference(
         allow_none=True, metadata={"description": "For a single monitor, in place of `targets`."}
     )
+
+    @validates_schema
+    def does_not_contradict_itself(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("targets") == [] and data.get("imap_pop_monitor_id") is not None:
+            raise ValidationError({"imapPopMonitorId": [NOT_BESIDE_NO_TARGETS]})
 
     @post_load
     def plainly(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
