@@ -98,7 +98,7 @@ def details(
         is_segments_truncated=len(segments) > MAX_SEGMENTS,
         log=check_history.latest(monitor.id, LOG),
         incidents=incidents.newest_of(monitor.id),
-        alerts=incidents.newest_alerts_of(monitor.id),
+        alerts=incidents.newest_alerts_of(actor, monitor),
         maintenance=maintenance.shown(monitor, now),
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, not_, select, update
 from sqlalchemy.orm import defer, joinedload
 
 from app.domain.enums import AlertEvent, AlertStatus, AuditAction, IncidentEventKind, IncidentStatus
@@ -171,11 +171,14 @@ def _held(actor: Actor, identifier: str) -> Incident:
     return _visible(actor, incident)
 
 
-def timeline(incident: Incident) -> list[TimelineEntry]:
+def timeline(actor: Actor, incident: Incident) -> list[TimelineEntry]:
     """What happened to it, oldest first; of a very long story the last MAX_TIMELINE entries."""
     events = select(IncidentEvent).where(IncidentEvent.incident_id == incident.id)
+    if since := _since(actor, incident.monitor):
+        is_comment = IncidentEvent.kind == IncidentEventKind.COMMENTED
+        events = events.where(not_(and_(is_comment, IncidentEvent.created_at < since)))
     newest_events = events.order_by(IncidentEvent.id.desc()).limit(MAX_TIMELINE)
-    alerts = select(Alert).where(Alert.incident_id == incident.id, IS_TOLD)
+    alerts = select(Alert).where(Alert.incident_id == incident.id, *_told(actor, incident.monitor))
     newest_alerts = alerts.order_by(Alert.id.desc()).limit(MAX_TIMELINE)
     entries = [
         *(
@@ -190,6 +193,21 @@ def timeline(incident: Incident) -> list[TimelineEntry]:
     # The sort keeps the order of what happened at once: turned round, an event comes before its alerts.
     newest_first = sorted(entries, key=lambda entry: entry.at, reverse=True)
     return newest_first[:MAX_TIMELINE][::-1]
+
+
+def _since(actor: Actor, monitor: Any) -> datetime | None:
+    """From when on the actor may see what people said and who was told; None: all of it.
+
+    Whoever is restricted to some customers does not see that of the one who had the monitor before.
+    """
+    since: datetime | None = monitor.customer_since
+    return None if actor.customer_ids is None else since
+
+
+def _told(actor: Actor, monitor: Any) -> list[Any]:
+    """Which attempts to tell somebody the actor may see."""
+    since = _since(actor, monitor)
+    return [IS_TOLD] if since is None else [IS_TOLD, Alert.created_at >= since]
 
 
 def acknowledge(actor: Actor, identifier: str, *, now: datetime) -> Incident:
@@ -244,9 +262,10 @@ def history(actor: Actor, identifier: str) -> Newest[Incident]:
 
 def alert_history(actor: Actor, identifier: str) -> Newest[Alert]:
     """The newest attempts to tell somebody of the monitor's incidents, well or not. Raises the same."""
-    monitor_id = monitors.get(actor, identifier).id
-    total = select(func.count()).select_from(Alert).where(Alert.monitor_id == monitor_id, IS_TOLD)
-    return Newest(newest_alerts_of(monitor_id), db.session.scalar(total) or 0)
+    monitor = monitors.get(actor, identifier)
+    told = (Alert.monitor_id == monitor.id, *_told(actor, monitor))
+    total = db.session.scalar(select(func.count()).select_from(Alert).where(*told))
+    return Newest(newest_alerts_of(actor, monitor), total or 0)
 
 
 def newest_of(monitor_id: int) -> list[Incident]:
@@ -255,7 +274,7 @@ def newest_of(monitor_id: int) -> list[Incident]:
     return list(db.session.scalars(of_monitor.order_by(Incident.id.desc()).limit(NEWEST)))
 
 
-def newest_alerts_of(monitor_id: int) -> list[Alert]:
+def newest_alerts_of(actor: Actor, monitor: Any) -> list[Alert]:
     """The same of attempts to tell somebody."""
-    told = select(Alert).where(Alert.monitor_id == monitor_id, IS_TOLD)
+    told = select(Alert).where(Alert.monitor_id == monitor.id, *_told(actor, monitor))
     return list(db.session.scalars(told.order_by(Alert.sent_at.desc(), Alert.id.desc()).limit(NEWEST)))

@@ -162,6 +162,30 @@ class TestAlerts:
         assert [row["id"] for row in answer["alerts"]] == ids[:0:-1]
         assert answer["total"] == 101
 
+    def test_who_was_told_before_a_move_is_the_former_customers(
+        self, make: Factory, login: Callable[[User], Caller], house: Organization, monitor: Monitor
+    ) -> None:
+        incident = make.incident(monitor)
+        before = make.alert(
+            incident, created_at=START, sent_at=START + timedelta(hours=2), address="a@a.example"
+        )
+        monitor.customer_since = START + timedelta(hours=1)
+        after = make.alert(
+            incident, created_at=START + timedelta(hours=1), sent_at=START + timedelta(hours=1)
+        )
+        restricted = login(make.user(house, Role.READONLY, customers=[monitor.customer]))
+        program = Caller(restricted.client.application, make.token(customer=monitor.customer))
+
+        for caller, seen in (
+            (restricted, [after.id]),
+            (program, [after.id]),
+            (login(make.user(house, Role.READONLY)), [before.id, after.id]),
+        ):
+            answer = caller.get(monitor_path(monitor, "/alert-history")).get_json()
+            assert ([row["id"] for row in answer["alerts"]], answer["total"]) == (seen, len(seen))
+            details = caller.get(monitor_path(monitor, "/details")).get_json()
+            assert [row["id"] for row in details["alerts"]] == seen
+
 
 @pytest.mark.parametrize("history", HISTORIES)
 class TestBoth:

@@ -316,6 +316,30 @@ class TestSight:
         assert listed(program) == [own.id]
         assert_failure(program.get(path_of(other)), 403, "Forbidden")
 
+    def test_what_was_said_before_a_move_is_the_former_customers(
+        self,
+        admin: Caller,
+        make: Factory,
+        login: Callable[[User], Caller],
+        house: Organization,
+        monitor: Monitor,
+    ) -> None:
+        """Comments, and who was told; what happened to the mailbox stays."""
+        incident = make.incident(monitor)
+        make.alert(incident, channel_name="boss@former.example", address="boss@former.example")
+        admin.post(path_of(incident, "/comments"), {"text": "The former customer has not paid."})
+        heir = make.customer(house)
+        assert admin.patch(monitor_path(monitor), {"customerId": heir.id}).status_code == 200
+        restricted = login(make.user(house, Role.EDITOR, customers=[heir]))
+
+        shown = restricted.get(path_of(incident)).get_json()["timeline"]
+        commented = restricted.post(path_of(incident, "/comments"), {"text": "Ours."}).get_json()["timeline"]
+
+        assert [entry["kind"] for entry in shown] == ["opened"]
+        assert [entry["kind"] for entry in commented] == ["opened", "commented"]
+        whole = admin.get(path_of(incident)).get_json()["timeline"]
+        assert sorted(entry["kind"] for entry in whole) == ["alert", "commented", "commented", "opened"]
+
 
 class TestOne:
     def test_it_has_the_evidence_and_all_that_the_list_says(

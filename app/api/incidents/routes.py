@@ -86,6 +86,6 @@ def comment_on_incident(body: dict[str, Any], public_id: str) -> Any:
 def _document(incident: Any) -> dict[str, Any]:
     return {
         **incident_document(incident, now()),
-        "timeline": incidents.timeline(incident),
+        "timeline": incidents.timeline(current_actor(), incident),
         "evidence": incident.evidence,
     }
