@@ -64,10 +64,6 @@ class LocationHealth:
     def is_down(self) -> bool:
         return self.health is Health.DOWN
 
-    def after_a_gap(self) -> "LocationHealth":
-        """What was confirmed stays; a streak that nobody watched to its end is none."""
-        return replace(self, streak=0, since=None, hard=0)
-
     def follow(self, seen: Seen, rules: Rules) -> "LocationHealth":
         """The same with one more result."""
         goes_on = self.streak > 0 and self.is_failing is seen.is_failure
@@ -94,6 +90,12 @@ class LocationHealth:
         if self.hard >= rules.alert_checks:
             return True
         return self.since is not None and self.streak >= rules.alert_checks and at - self.since >= LATER_FOR
+
+    def later_ends_at(self, rules: Rules) -> datetime | None:
+        """When a server that has said nothing but "later" will have said it for too long."""
+        if self.since is None or self.is_down or not self.is_failing or self.hard >= rules.alert_checks:
+            return None
+        return self.since + LATER_FOR
 
     def wants_confirmation(self, code: str | None) -> bool:
         """Whether the next check should come soon, because this one may change what is believed.

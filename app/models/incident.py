@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.clock import to_ms
@@ -52,6 +52,8 @@ class Incident(Identified, Base):
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """When it was confirmed and recorded."""
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    was_abandoned: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """It ended because nobody checks the monitor any more, and not because it works again."""
     error_message: Mapped[str | None] = mapped_column(Text)
     evidence: Mapped[dict[str, Any]] = mapped_column(Json)
     """The first result: `resultId`, `checkedAt`, `locationCode`, `diagnostics` with the transcript."""

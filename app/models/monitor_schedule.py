@@ -28,6 +28,8 @@ from app.models.location import Location
 
 IS_SCHEDULED = text("next_check_at_ms IS NOT NULL")
 IN_MAINTENANCE = text("in_maintenance")
+IS_DOWN = text("monitor_schedules.health = 'down'")
+"""To be added to conditions: SQLite takes the index of these only where it reads these words."""
 
 
 class MonitorSchedule(Base):
@@ -49,6 +51,12 @@ class MonitorSchedule(Base):
             "location_id",
             postgresql_where=IN_MAINTENANCE,
             sqlite_where=IN_MAINTENANCE,
+        ),
+        Index(
+            "ix_monitor_schedules_down",
+            "monitor_id",
+            postgresql_where=text("health = 'down'"),
+            sqlite_where=text("health = 'down'"),
         ),
         # Updated at every check: room on the page keeps PostgreSQL's updates cheap.
         {"postgresql_with": {"fillfactor": 70}},

@@ -131,9 +131,10 @@ def record(records: Iterable[CheckRecord]) -> int:
     return len(held)
 
 
-def _steps(held: Iterable[tuple[CheckRecord, Any]], now: datetime) -> list[Step]:
+def _steps(held: Sequence[tuple[CheckRecord, Any]], now: datetime) -> list[Step]:
     """What each result changes at its location. Maintenance is looked at now, when they are recorded."""
-    coverage = maintenance.covered(now)
+    claims = [record.claim for record, _ in held]
+    coverage = maintenance.covered(now, {claim.monitor_id: claim.customer_id for claim in claims})
     return [
         streaks.step(
             record.claim,
@@ -213,6 +214,10 @@ def _move(record: CheckRecord, row: Any, refusals: Mapping[str, int], step: Step
         confirm_at_ms = to_ms(record.ended_at) + CONFIRM_AFTER_MS
         if confirm_at_ms < row.next_check_at_ms:
             planned_at_ms = confirm_at_ms
+    later_ends_at = step.after.later_ends_at(streaks.rules_of(claim))
+    if planned_at_ms is not None and later_ends_at is not None and later_ends_at > record.ended_at:
+        # Whoever says "later" is asked again when that has been so for too long, and not a day after.
+        planned_at_ms = min(planned_at_ms, to_ms(later_ends_at))
     holds_until_ms = None
     if planned_at_ms is not None:
         holds_until_ms = data_until_ms(planned_at_ms, claim.interval_ms, claim.timeout_seconds * 1000)

@@ -36,7 +36,8 @@ class Ending:
 
     incident: Incident
     ended_at: datetime
-    text: str | None = None
+    is_abandoned: bool = False
+    """Nobody checks the monitor any more, so nobody would see the recovery."""
 
 
 def open_incidents(monitor_ids: Sequence[int]) -> dict[int, dict[str, Incident]]:
@@ -91,7 +92,8 @@ def end(endings: Sequence[Ending], now: datetime) -> None:
         incident.ended_at = max(one.ended_at, incident.started_at)
         incident.resolved_at = now
         incident.next_reminder_at = None
-        _note(incident, IncidentEventKind.RESOLVED, one.text, now)
+        incident.was_abandoned = one.is_abandoned
+        _note(incident, IncidentEventKind.RESOLVED, NOT_WATCHED if one.is_abandoned else None, now)
     db.session.flush()  # incidents are locked before their alerts, by everybody
     alerts.conclude([one.incident for one in endings], now)
 

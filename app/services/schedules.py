@@ -8,13 +8,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import selectinload
 
-from app.clock import from_ms, to_ms
+from app.clock import to_ms
 from app.domain.enums import Health, MonitorStatus
 from app.domain.schedule import data_until_ms, stable_offset_ms
 from app.extensions import db
 from app.models import Customer, Location, Monitor, MonitorSchedule
 from app.services import maintenance, verdicts
 from app.services.locking import begin_writing
+from app.services.verdicts import Left
 
 LEASE_MARGIN_MS = 15_000
 """How much longer than its timeout a check may keep its row: time to be recorded."""
@@ -47,7 +48,7 @@ def is_eligible(location: Location, countries: list[str] | None) -> bool:
 def sync(monitor: Monitor, now: datetime, *, is_due: bool = True) -> None:
     """Make the monitor's rows say what the monitor says; with `is_due` it is to be checked at once."""
     locations = list(db.session.scalars(select(Location).order_by(Location.id)))
-    _sync(monitor, locations, to_ms(now), is_due=is_due)
+    verdicts.stop_watching(_sync(monitor, locations, to_ms(now), is_due=is_due), now)
 
 
 def sync_customer(customer: Customer, now: datetime) -> None:
@@ -82,12 +83,13 @@ def _sync_all(which: ColumnElement[bool], now: datetime, locations: list[Locatio
     begin_writing()
     after = 0
     while monitors := list(db.session.scalars(query.where(Monitor.id > after))):
-        for monitor in monitors:
-            _sync(monitor, places, to_ms(now), is_due=False)
+        left = [_sync(monitor, places, to_ms(now), is_due=False) for monitor in monitors]
+        verdicts.stop_watching([one for some in left for one in some], now)
         after = monitors[-1].id
 
 
-def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_due: bool) -> None:
+def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_due: bool) -> list[Left]:
+    """Returns the rows that knew something and are planned no more."""
     rows = {row.location_id: row for row in monitor.schedules}
     countries = allowed_countries(monitor)
     left = []
@@ -101,8 +103,10 @@ def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_du
         row.organization_id = monitor.organization_id
         row.offset_ms = stable_offset_ms(f"{monitor.public_id}@{location.code}", monitor.interval_ms)
         if monitor.status is MonitorStatus.DISABLED or not is_eligible(location, countries):
+            # A row that is just being made has no values yet.
+            if row.id and (row.streak or row.health is not Health.PENDING):
+                left.append(Left(row, row.data_until_ms))
             row.next_check_at_ms = row.data_until_ms = None
-            left.append(row)
         elif is_due or row.next_check_at_ms is None:
             if row.data_until_ms is None or row.data_until_ms >= now_ms:
                 row.data_until_ms = data_until_ms(now_ms, row.interval_ms, row.timeout_ms)
@@ -110,7 +114,7 @@ def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_du
         if is_due:
             # Whoever changed the monitor may have mended what was wrong.
             row.refusals, row.is_slow = 0, False
-    verdicts.stop_watching(monitor, left, from_ms(now_ms))
+    return left
 
 
 def trigger(schedule_ids: list[int], now: datetime, *, pause_ms: int) -> bool:
@@ -231,7 +235,8 @@ def recheck_after_maintenance(location_id: int, now: datetime) -> int:
     ).all()
     if not found:
         return 0
-    coverage = maintenance.covered(now)
+    asked = {schedule.monitor_id: schedule.customer_id for schedule in found}
+    coverage = maintenance.covered(now, asked)
     over = [
         schedule.id
         for schedule in found

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.clock import from_ms, to_ms
 from app.domain.claimed_check import ClaimedCheck
-from app.domain.enums import CheckStatus, Health
+from app.domain.enums import CheckStatus
 from app.domain.health import LocationHealth, Rules, Seen, WarningAlarm, follow_warnings
 from app.domain.outcome import CheckOutcome
 
@@ -47,7 +47,7 @@ class Step:
         """Whether anything may follow from it for the monitor."""
         return (
             self.after.health is not self.before.health
-            or (self.silent_since is not None and self.before.health is not Health.PENDING)
+            or self.silent_since is not None
             or self.is_new_alarm
             or bool(self.over)
             or self._may_be_due_still
@@ -66,9 +66,12 @@ def step(
 ) -> Step:
     """`row` has COLUMNS as they were before this result.
 
+    Results in a row are that however long nobody looked between them: a server that is silent, or very slow,
+    is looked at rarely, and is no better for it.
+
     A row that is not planned any more has been told farewell (`verdicts.stop_watching`), and stays so.
     """
-    rules = Rules(alert_checks=claim.alert_checks, recovery_checks=claim.recovery_checks)
+    rules = rules_of(claim)
     seen = Seen(
         status=outcome.status,
         code=outcome.code,
@@ -85,16 +88,14 @@ def step(
     silent_since = None
     if row.data_until_ms is not None and to_ms(checked_at) > row.data_until_ms:
         silent_since = from_ms(row.data_until_ms)
-    start, known = before, _alarms(row.warning_alarms)
-    if silent_since:
-        start, known = before.after_a_gap(), {code: one for code, one in known.items() if one.is_raised}
+    known = _alarms(row.warning_alarms)
     is_watched = row.next_check_at_ms is not None
     alarms, over = follow_warnings(known, seen, rules) if is_watched else (known, {})
     return Step(
         claim=claim,
         checked_at=checked_at,
         before=before,
-        after=start.follow(seen, rules) if is_watched else before,
+        after=before.follow(seen, rules) if is_watched else before,
         alarms=alarms,
         over=over,
         is_new_alarm=any(
@@ -105,6 +106,10 @@ def step(
         was_in_maintenance=row.in_maintenance,
         in_maintenance=in_maintenance,
     )
+
+
+def rules_of(claim: ClaimedCheck) -> Rules:
+    return Rules(alert_checks=claim.alert_checks, recovery_checks=claim.recovery_checks)
 
 
 def columns_of(step: Step) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Table, bindparam, exists, func, select, union, update
+from sqlalchemy.orm import aliased
 
-from app.clock import to_ms
+from app.clock import from_ms, to_ms
 from app.domain.enums import CheckStatus, Health, MonitorStatus
 from app.domain.health import Rules, conclude, quorum
 from app.extensions import db
@@ -24,19 +25,42 @@ from app.models import (
     MonitorSchedule,
     Organization,
 )
+from app.models.monitor_schedule import IS_DOWN
 from app.services import incident_lifecycle, maintenance
-from app.services.incident_lifecycle import DOWNTIME, NOT_WATCHED, Beginning, Ending
+from app.services.incident_lifecycle import DOWNTIME, Beginning, Ending
+from app.services.locking import begin_writing
 from app.services.streaks import Step, is_raised
 from app.services.upserts import insert_into
 
 _HEALTH = cast(Table, MonitorHealth.__table__)
 _TRANSITIONS = cast(Table, HealthTransition.__table__)
 _ROW = MonitorSchedule
+_CORRECTED = (
+    update(_TRANSITIONS)
+    .where(
+        _TRANSITIONS.c.monitor_id == bindparam("monitor"),
+        _TRANSITIONS.c.location_id == bindparam("location"),
+        _TRANSITIONS.c.started_at > bindparam("began"),
+        _TRANSITIONS.c.health == bindparam("believed"),
+    )
+    .values(health=bindparam("confirmed"))
+)
+RECONSIDERED_AT_ONCE = 200
+Transition = tuple[int, int, datetime, Health]
+"""Monitor, location, instant, and how it was seen from then on."""
 _CHANGED = (
     update(_HEALTH)
     .where(_HEALTH.c.monitor_id == bindparam("number"))
     .values(health=bindparam("concluded"), since=bindparam("changed_at"))
 )
+
+
+@dataclass(frozen=True)
+class Left:
+    """A schedule row that is planned no more, and how long what it knew held."""
+
+    row: MonitorSchedule
+    data_until_ms: int | None
 
 
 @dataclass(frozen=True)
@@ -72,56 +96,121 @@ def follow(steps: Sequence[Step], now: datetime) -> None:
     if not steps:
         return
     _note([transition for step in steps for transition in _transitions_of(step)])
+    _correct(steps)
     by_monitor: dict[int, list[Step]] = {}
     for step in steps:
         by_monitor.setdefault(step.claim.monitor_id, []).append(step)
-    conclusions = Conclusions()
-    for situation in _situations(by_monitor, now):
-        conclusions.add(situation, now)
-    conclusions.write(now)
+    _conclude(by_monitor, now)
 
 
-def stop_watching(monitor: Monitor, rows: Iterable[MonitorSchedule], now: datetime) -> None:
-    """Forget what was known from locations that do not check the monitor any more.
+def reconsider(now: datetime, after: int = 0) -> int | None:
+    """Conclude again where things may have changed without a result: some monitors, by the order of ids.
+
+    A location fell silent, which leaves its say to the others; other rules hold than did; maintenance came
+    and went while a check was under way. Returns the last id, to go on after, or None at the end.
+    """
+    is_down = select(_ROW.monitor_id).where(
+        _ROW.health == Health.DOWN, IS_DOWN, ~_ROW.in_maintenance, ~_has_open_downtime(_ROW.monitor_id)
+    )
+    other = aliased(_ROW)
+    has_several = exists().where(_ROW.monitor_id == other.monitor_id, _ROW.id != other.id)
+    open_of_several = (
+        select(other.monitor_id)
+        .join(Incident, Incident.monitor_id == other.monitor_id)
+        .where(Incident.ended_at.is_(None), has_several)
+    )
+    candidates = union(is_down, open_of_several).subquery()
+    number = candidates.c.monitor_id
+    ids = list(
+        db.session.scalars(select(number).where(number > after).order_by(number).limit(RECONSIDERED_AT_ONCE))
+    )
+    if not ids:
+        return None
+    begin_writing()
+    # Before their health, as everybody does: who removes a monitor holds it first.
+    held = select(Monitor.id).where(Monitor.id.in_(ids)).order_by(Monitor.id)
+    still = db.session.scalars(held.with_for_update(read=True, key_share=True, skip_locked=True))
+    _conclude({monitor_id: [] for monitor_id in still}, now)
+    return int(ids[-1])
+
+
+def _has_open_downtime(monitor_id: Any) -> Any:
+    return exists().where(
+        Incident.monitor_id == monitor_id, Incident.subject == DOWNTIME, Incident.ended_at.is_(None)
+    )
+
+
+def stop_watching(left: Sequence[Left], now: datetime) -> None:
+    """Forget what was known from locations that do not check a monitor any more.
 
     When none is left that knows, its incidents end: nobody would see the recovery.
     """
-    # A row that is just being made has no values yet.
-    left = [row for row in rows if row.id and (row.streak or row.health is not Health.PENDING)]
     if not left:
         return
-    _note([(monitor.id, row.location_id, now, Health.PENDING) for row in left])
-    for row in left:
+    _note([transition for one in left for transition in _farewell(one, now)])
+    for one in left:
+        row = one.row
         row.health, row.streak, row.hard_failures = Health.PENDING, 0, 0
         row.streak_since = row.warning_alarms = None
         row.in_maintenance = False
     db.session.flush()
+    _conclude({one.row.monitor_id: [] for one in left}, now, is_farewell=True)
+
+
+def _farewell(left: Left, now: datetime) -> Iterable[Transition]:
+    place = (left.row.monitor_id, left.row.location_id)
+    if left.data_until_ms is not None and left.data_until_ms < to_ms(now):
+        yield *place, from_ms(left.data_until_ms), Health.NO_DATA
+    yield *place, now, Health.PENDING
+
+
+def _conclude(by_monitor: Mapping[int, Sequence[Step]], now: datetime, *, is_farewell: bool = False) -> None:
+    if not by_monitor:
+        return
     conclusions = Conclusions()
-    for situation in _situations({monitor.id: []}, now):
+    for situation in _situations(by_monitor, now):
         conclusions.add(situation, now)
-        if not situation.known(now):
+        if is_farewell and not situation.known(now):
             conclusions.endings += [
-                Ending(incident, now, NOT_WATCHED) for incident in situation.is_open.values()
+                Ending(incident, now, is_abandoned=True) for incident in situation.is_open.values()
             ]
     conclusions.write(now)
 
 
-def _transitions_of(step: Step) -> Iterable[tuple[int, int, datetime, Health]]:
+def _transitions_of(step: Step) -> Iterable[Transition]:
     """What the history of the location says from now on. Degraded is up."""
     place = (step.claim.monitor_id, step.claim.location_id)
     before, after = _plain(step.before.health), _plain(step.after.health)
-    if step.silent_since is not None and before is not Health.PENDING:
-        yield *place, step.silent_since, Health.NO_DATA
-        yield *place, step.checked_at, before
+    began, silent_since = step.after.since or step.checked_at, step.silent_since
     if after is not before:
-        yield *place, step.after.since or step.checked_at, after
+        yield *place, began, after
+    if silent_since is not None and (before is not Health.PENDING or began < silent_since):
+        yield *place, silent_since, Health.NO_DATA
+        yield *place, step.checked_at, after
+
+
+def _correct(steps: Sequence[Step]) -> None:
+    """What is confirmed only now began before: where a gap ended meanwhile, the history says otherwise."""
+    wrong = [
+        {
+            "monitor": step.claim.monitor_id,
+            "location": step.claim.location_id,
+            "began": step.after.since or step.checked_at,
+            "believed": _plain(step.before.health),
+            "confirmed": _plain(step.after.health),
+        }
+        for step in steps
+        if _plain(step.before.health) is not _plain(step.after.health)
+    ]
+    if wrong:
+        db.session.connection().execute(_CORRECTED, wrong)
 
 
 def _plain(health: Health) -> Health:
     return Health.UP if health is Health.DEGRADED else health
 
 
-def _note(transitions: Sequence[tuple[int, int, datetime, Health]]) -> None:
+def _note(transitions: Sequence[Transition]) -> None:
     """Of two that begin at the same instant the later one counts."""
     names = ("monitor_id", "location_id", "started_at", "health")
     rows = {row[:3]: dict(zip(names, row, strict=True)) for row in transitions}
@@ -151,7 +240,8 @@ def _situations(by_monitor: Mapping[int, Sequence[Step]], now: datetime) -> list
     for row in connection.execute(_schedule_rows(ids)):
         rows[row.monitor_id].append(row)
     is_open = incident_lifecycle.open_incidents(ids)
-    coverage = maintenance.covered(now)
+    monitors = connection.execute(_monitors(ids)).all()
+    coverage = maintenance.covered(now, {row.id: row.customer_id for row in monitors})
     return [
         Situation(
             monitor_id=row.id,
@@ -164,7 +254,7 @@ def _situations(by_monitor: Mapping[int, Sequence[Step]], now: datetime) -> list
             steps=by_monitor[row.id],
             is_open=is_open[row.id],
         )
-        for row in connection.execute(_monitors(ids))
+        for row in monitors
     ]
 
 
@@ -259,7 +349,7 @@ def _failure(situation: Situation, failing: Sequence[Any]) -> Beginning:
 
 def _warning(situation: Situation, raised: Sequence[Any], code: str) -> Beginning:
     for step in situation.steps:
-        if code in step.alarms and step.was_in_maintenance:
+        if code in step.alarms and step.was_in_maintenance and not step.after.is_failing:
             return _beginning(situation, code, step.claim.location_id, step.checked_at)
     since = {row.location_id: datetime.fromisoformat(row.warning_alarms[code]["since"]) for row in raised}
     first = min(since, key=lambda location_id: since[location_id])

@@ -14,6 +14,7 @@ from app.services import (
     retention,
     schedules,
     self_watch,
+    verdicts,
 )
 from app.worker.watch import Watch
 
@@ -34,6 +35,13 @@ def repair(location_id: int, now: datetime) -> None:
 
 def recheck_after_maintenance(location_id: int, now: datetime) -> None:
     schedules.recheck_after_maintenance(location_id, now)
+
+
+def reconsider(_location_id: int, now: datetime) -> None:
+    last: int | None = 0
+    while last is not None:
+        last = verdicts.reconsider(now, last)
+        db.session.commit()
 
 
 def remind(_location_id: int, now: datetime) -> None:

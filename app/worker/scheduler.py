@@ -42,6 +42,7 @@ JOBS = (
     Job("repair", jobs.repair, 60),
     Job("note_maintenance", jobs.note_maintenance, 10),
     Job("recheck_after_maintenance", jobs.recheck_after_maintenance, 10),
+    Job("reconsider", jobs.reconsider, 30),
     Job("remind", jobs.remind, 10),
     Job("look_at_references", jobs.look_at_references, self_watch.LOOK_SECONDS),
     Job("ping", jobs.ping, heartbeat.PING_SECONDS),

@@ -13,6 +13,7 @@ INSTANT = sa.DateTime(timezone=True)
 HEALTH = "health IN ('pending', 'up', 'degraded', 'down', 'no_data')"
 IS_OPEN = sa.text("ended_at IS NULL")
 IN_MAINTENANCE = sa.text("in_maintenance")
+IS_DOWN = sa.text("health = 'down'")
 STREAK = (
     "warning_alarms", "hard_failures", "streak_since", "streak", "in_maintenance",
     "data_until_ms",
@@ -63,6 +64,13 @@ def _add_streaks() -> None:
         ["location_id"],
         postgresql_where=IN_MAINTENANCE,
         sqlite_where=IN_MAINTENANCE,
+    )
+    op.create_index(
+        "ix_monitor_schedules_down",
+        "monitor_schedules",
+        ["monitor_id"],
+        postgresql_where=IS_DOWN,
+        sqlite_where=IS_DOWN,
     )
 
 
@@ -124,6 +132,7 @@ def _add_incidents() -> None:
         sa.Column("ended_at", INSTANT),
         sa.Column("opened_at", INSTANT, nullable=False),
         sa.Column("resolved_at", INSTANT),
+        sa.Column("was_abandoned", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("error_message", sa.Text()),
         sa.Column("evidence", sa.JSON(), nullable=False),
         sa.Column("acknowledged_at", INSTANT),
@@ -196,6 +205,7 @@ def downgrade() -> None:
     for table in ("incident_events", "incidents", "health_transitions", "monitor_health"):
         op.drop_table(table)
     op.drop_column("check_results", "in_maintenance")
+    op.drop_index("ix_monitor_schedules_down", "monitor_schedules")
     op.drop_index("ix_monitor_schedules_in_maintenance", "monitor_schedules")
     for column in STREAK:
         op.drop_column("monitor_schedules", column)

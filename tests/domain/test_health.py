@@ -40,14 +40,6 @@ FAILURES = [
 ]
 
 
-@dataclass(frozen=True)
-class Look:
-    """A result, and whether too many were missing before it."""
-
-    seen: Seen
-    is_after_gap: bool = False
-
-
 COUNTS = st.sampled_from([1, 2, 2, 3, 5, 100])
 RULES = st.builds(Rules, alert_checks=COUNTS, recovery_checks=COUNTS)
 SHORT_RULES = st.builds(Rules, alert_checks=st.integers(1, 3), recovery_checks=st.integers(1, 3))
@@ -56,7 +48,7 @@ SHORT_RULES = st.builds(Rules, alert_checks=st.integers(1, 3), recovery_checks=s
 @st.composite
 def looks(
     draw: st.DrawFn, answers: Sequence[tuple[CheckStatus, ErrorCode | None]] = (*GOOD, *GOOD, *FAILURES)
-) -> list[Look]:
+) -> list[Seen]:
     """Runs of one answer, because results by chance alone hardly ever repeat."""
     runs = draw(st.lists(st.tuples(st.sampled_from(answers), st.integers(1, 4)), max_size=12))
     found, at = [], START
@@ -66,26 +58,26 @@ def looks(
         if status is CheckStatus.WARNING:
             warnings = tuple(draw(st.lists(st.sampled_from([*WarningCode]), min_size=1, unique=True)))
         seen = Seen(status, code, at, warnings)
-        found.append(Look(seen, is_after_gap=draw(st.integers(0, 15)) == 0))
+        found.append(seen)
     return found
 
 
-def played(story: Sequence[Look], rules: Rules) -> Iterator[LocationHealth]:
+def played(story: Sequence[Seen], rules: Rules) -> Iterator[LocationHealth]:
     """The machine after each result."""
     now = LocationHealth()
     for look in story:
-        now = (now.after_a_gap() if look.is_after_gap else now).follow(look.seen, rules)
+        now = now.follow(look, rules)
         yield now
 
 
-def end_of(story: Sequence[Look], rules: Rules) -> LocationHealth:
+def end_of(story: Sequence[Seen], rules: Rules) -> LocationHealth:
     return [LocationHealth(), *played(story, rules)][-1]
 
 
-def story_of(*codes: ErrorCode | None, every: timedelta = timedelta(minutes=5)) -> list[Look]:
+def story_of(*codes: ErrorCode | None, every: timedelta = timedelta(minutes=5)) -> list[Seen]:
     """A result for each code, None being a success."""
     return [
-        Look(Seen(CheckStatus.ERROR if code else CheckStatus.SUCCESS, code, START + every * at))
+        Seen(CheckStatus.ERROR if code else CheckStatus.SUCCESS, code, START + every * at)
         for at, code in enumerate(codes)
     ]
 
@@ -93,19 +85,15 @@ def story_of(*codes: ErrorCode | None, every: timedelta = timedelta(minutes=5)) 
 # The reading of the whole list: no state, each question is asked of the results themselves.
 
 
-def last_run(story: Sequence[Look]) -> list[Seen]:
-    """The results at the end that say the same, failed or not, with nothing missing between them."""
+def last_run(story: Sequence[Seen]) -> list[Seen]:
+    """The results at the end that say the same, failed or not."""
     first = len(story) - 1
-    while (
-        first > 0
-        and not story[first].is_after_gap
-        and story[first - 1].seen.is_failure == story[-1].seen.is_failure
-    ):
+    while first > 0 and story[first - 1].is_failure == story[-1].is_failure:
         first -= 1
-    return [look.seen for look in story[first:]]
+    return list(story[first:])
 
 
-def is_alarm(story: Sequence[Look], rules: Rules) -> bool:
+def is_alarm(story: Sequence[Seen], rules: Rules) -> bool:
     """Whether these results end in a failure that is confirmed."""
     run = last_run(story)
     if not run[-1].is_failure:
@@ -115,32 +103,32 @@ def is_alarm(story: Sequence[Look], rules: Rules) -> bool:
     return len(hard) >= rules.alert_checks or (len(run) >= rules.alert_checks and has_lasted)
 
 
-def is_relief(story: Sequence[Look], rules: Rules) -> bool:
+def is_relief(story: Sequence[Seen], rules: Rules) -> bool:
     """Whether these results end in a recovery that is confirmed."""
     run = last_run(story)
     return not run[-1].is_failure and len(run) >= rules.recovery_checks
 
 
-def health_by(story: Sequence[Look], rules: Rules) -> Health:
+def health_by(story: Sequence[Seen], rules: Rules) -> Health:
     ends = range(1, len(story) + 1)
     alarm = max((end for end in ends if is_alarm(story[:end], rules)), default=0)
     relief = max((end for end in ends if is_relief(story[:end], rules)), default=0)
     if alarm > relief:
         return Health.DOWN
-    good = [look.seen.status for look in story if not look.seen.is_failure]
+    good = [look.status for look in story if not look.is_failure]
     if not good:
         return Health.PENDING
     return Health.DEGRADED if good[-1] is CheckStatus.WARNING else Health.UP
 
 
 @given(looks(), RULES)
-def test_the_machine_says_what_the_whole_list_says(story: list[Look], rules: Rules) -> None:
+def test_the_machine_says_what_the_whole_list_says(story: list[Seen], rules: Rules) -> None:
     for end, now in enumerate(played(story, rules), start=1):
         assert now.health is health_by(story[:end], rules)
 
 
 @given(looks(), RULES)
-def test_a_streak_tells_of_its_first_result(story: list[Look], rules: Rules) -> None:
+def test_a_streak_tells_of_its_first_result(story: list[Seen], rules: Rules) -> None:
     for end, now in enumerate(played(story, rules), start=1):
         run = last_run(story[:end])
         assert (now.is_failing, now.streak) == (run[0].is_failure, len(run))
@@ -150,12 +138,10 @@ def test_a_streak_tells_of_its_first_result(story: list[Look], rules: Rules) -> 
 
 @given(looks(), SHORT_RULES, st.sampled_from(GOOD), st.integers(0, 3))
 def test_whatever_came_before_enough_good_results_end_up(
-    story: list[Look], rules: Rules, good: tuple[CheckStatus, None], more: int
+    story: list[Seen], rules: Rules, good: tuple[CheckStatus, None], more: int
 ) -> None:
-    at = story[-1].seen.at if story else START
-    ending = [
-        Look(Seen(*good, at + TIMES[1] * number)) for number in range(1, rules.recovery_checks + more + 1)
-    ]
+    at = story[-1].at if story else START
+    ending = [Seen(*good, at + TIMES[1] * number) for number in range(1, rules.recovery_checks + more + 1)]
     course = [now.health for now in played([*story, *ending], rules)]
 
     up = Health.UP if good[0] is CheckStatus.SUCCESS else Health.DEGRADED
@@ -163,23 +149,23 @@ def test_whatever_came_before_enough_good_results_end_up(
 
 
 @given(looks(), RULES)
-def test_health_turns_with_a_result_of_that_kind_alone(story: list[Look], rules: Rules) -> None:
+def test_health_turns_with_a_result_of_that_kind_alone(story: list[Seen], rules: Rules) -> None:
     course = [LocationHealth(), *played(story, rules)]
     for look, (before, after) in zip(story, pairwise(course), strict=True):
         if after.is_down and not before.is_down:
-            assert look.seen.is_failure
+            assert look.is_failure
         if before.is_down and not after.is_down:
-            assert not look.seen.is_failure
+            assert not look.is_failure
 
 
 @given(looks(GOOD), RULES)
-def test_warnings_never_make_down(story: list[Look], rules: Rules) -> None:
+def test_warnings_never_make_down(story: list[Seen], rules: Rules) -> None:
     for look, now in zip(story, played(story, rules), strict=True):
-        assert now.health is (Health.DEGRADED if look.seen.warnings else Health.UP)
+        assert now.health is (Health.DEGRADED if look.warnings else Health.UP)
 
 
 @given(looks(), RULES)
-def test_more_checks_asked_for_never_find_more(story: list[Look], rules: Rules) -> None:
+def test_more_checks_asked_for_never_find_more(story: list[Seen], rules: Rules) -> None:
     stricter = Rules(rules.alert_checks + 1, rules.recovery_checks)
     pairs = zip(played(story, rules), played(story, stricter), strict=True)
 
@@ -201,7 +187,7 @@ def test_a_streak_is_counted_no_further_than_it_matters() -> None:
     end = end_of(story, Rules())
 
     assert (end.streak, end.hard) == (MAX_STREAK, MAX_STREAK)
-    assert end.since == story[1].seen.at
+    assert end.since == story[1].at
 
 
 def test_a_mailbox_that_never_worked_is_pending_until_its_failure_is_confirmed() -> None:
@@ -231,46 +217,21 @@ def test_failures_between_later_are_enough_by_themselves() -> None:
     assert [now.is_down for now in played(story, Rules())] == [False, False, False, True]
 
 
-@given(looks(), RULES)
-def test_a_gap_confirms_nothing_and_takes_nothing_back(story: list[Look], rules: Rules) -> None:
-    before = end_of(story, rules)
-    after = before.after_a_gap()
-
-    assert after.health is before.health
-    assert (after.streak, after.hard, after.since) == (0, 0, None)
-
-
-def test_a_failure_on_each_side_of_a_gap_is_no_row() -> None:
-    one, other = story_of(ErrorCode.TIMEOUT, ErrorCode.TIMEOUT)
-    course = list(played([one, Look(other.seen, is_after_gap=True), other], Rules()))
-
-    assert [now.is_down for now in course] == [False, False, True]
-    assert course[-1].since == other.seen.at
-
-
-def test_a_recovery_on_each_side_of_a_gap_is_no_row() -> None:
-    *down, one, other = story_of(ErrorCode.TIMEOUT, ErrorCode.TIMEOUT, None, None)
-    course = played([*down, one, Look(other.seen, is_after_gap=True), other], Rules())
-
-    assert [now.is_down for now in course] == [False, True, True, True, False]
-
-
-def soon(story: Sequence[Look], rules: Rules) -> list[bool]:
+def soon(story: Sequence[Seen], rules: Rules) -> list[bool]:
     """After which of the results the next check is to come soon."""
     pairs = zip(story, played(story, rules), strict=True)
-    return [now.wants_confirmation(look.seen.code) for look, now in pairs]
+    return [now.wants_confirmation(look.code) for look, now in pairs]
 
 
 @given(looks(), RULES)
-def test_checks_come_soon_only_while_they_may_change_something(story: list[Look], rules: Rules) -> None:
+def test_checks_come_soon_only_while_they_may_change_something(story: list[Seen], rules: Rules) -> None:
     for is_soon, now in zip(soon(story, rules), played(story, rules), strict=True):
         assert not is_soon or now.is_failing is not now.is_down
 
 
 @given(looks(), RULES)
-def test_soon_checks_end(story: list[Look], rules: Rules) -> None:
+def test_soon_checks_end(story: list[Seen], rules: Rules) -> None:
     """Also where results of all kinds take turns: no run of them is longer than what is to be shown."""
-    story = [Look(look.seen) for look in story]
     longest = max((len([*run]) for is_soon, run in groupby(soon(story, rules)) if is_soon), default=0)
 
     assert longest <= max(rules.alert_checks, rules.recovery_checks - 1)
@@ -315,12 +276,12 @@ CODE = WarningCode.SLOW_RESPONSE
 TOLD = [(CODE,), (CODE, WarningCode.MAILBOX_STALE), (), (WarningCode.MAILBOX_STALE,), None]
 
 
-def told(number: int, codes: tuple[WarningCode, ...] | None) -> Look:
+def told(number: int, codes: tuple[WarningCode, ...] | None) -> Seen:
     """A result with these warnings, or a failed one (None)."""
     at = START + timedelta(minutes=number)
     if codes is None:
-        return Look(Seen(CheckStatus.ERROR, ErrorCode.TIMEOUT, at))
-    return Look(Seen(CheckStatus.WARNING if codes else CheckStatus.SUCCESS, None, at, codes))
+        return Seen(CheckStatus.ERROR, ErrorCode.TIMEOUT, at)
+    return Seen(CheckStatus.WARNING if codes else CheckStatus.SUCCESS, None, at, codes)
 
 
 WARNINGS = st.lists(st.sampled_from(TOLD), max_size=20).map(
@@ -329,12 +290,12 @@ WARNINGS = st.lists(st.sampled_from(TOLD), max_size=20).map(
 
 
 def warned(
-    story: Sequence[Look], rules: Rules
+    story: Sequence[Seen], rules: Rules
 ) -> Iterator[tuple[dict[str, WarningAlarm], dict[str, datetime]]]:
     """Alarms, and what is over, after each result."""
     alarms: dict[str, WarningAlarm] = {}
     for look in story:
-        alarms, over = follow_warnings(alarms, look.seen, rules)
+        alarms, over = follow_warnings(alarms, look, rules)
         yield alarms, over
 
 
@@ -343,9 +304,9 @@ def ends_in(flags: Sequence[bool], what: bool) -> int:
     return next((at for at, one in enumerate(reversed(flags)) if one is not what), len(flags))
 
 
-def raised_by(story: Sequence[Look], rules: Rules) -> Alarmed | None:
+def raised_by(story: Sequence[Seen], rules: Rules) -> Alarmed | None:
     """By the results that did not fail, all looked at from the beginning."""
-    good = [look.seen for look in story if not look.seen.is_failure]
+    good = [look for look in story if not look.is_failure]
     hits = [CODE in seen.warnings for seen in good]
     ends = range(1, len(good) + 1)
     over = max((end for end in ends if ends_in(hits[:end], False) >= rules.recovery_checks), default=0)
@@ -357,7 +318,7 @@ def raised_by(story: Sequence[Look], rules: Rules) -> Alarmed | None:
 
 
 @given(WARNINGS, SHORT_RULES)
-def test_alarms_are_raised_exactly_while_they_are_confirmed(story: list[Look], rules: Rules) -> None:
+def test_alarms_are_raised_exactly_while_they_are_confirmed(story: list[Seen], rules: Rules) -> None:
     for end, (alarms, _) in enumerate(warned(story, rules), start=1):
         alarm = alarms.get(CODE)
         known = alarm and alarm.is_raised and Alarmed(alarm.is_raised, alarm.since)
@@ -365,28 +326,28 @@ def test_alarms_are_raised_exactly_while_they_are_confirmed(story: list[Look], r
 
 
 @given(WARNINGS, SHORT_RULES)
-def test_alarms_are_over_with_the_result_that_confirms_it(story: list[Look], rules: Rules) -> None:
+def test_alarms_are_over_with_the_result_that_confirms_it(story: list[Seen], rules: Rules) -> None:
     for end, (_, over) in enumerate(warned(story, rules), start=1):
         was_raised = raised_by(story[: end - 1], rules)
         is_over = was_raised is not None and raised_by(story[:end], rules) is None
-        good = [look.seen for look in story[:end] if not look.seen.is_failure]
+        good = [look for look in story[:end] if not look.is_failure]
         assert over.get(CODE) == (good[-rules.recovery_checks].at if is_over else None)
 
 
 @given(WARNINGS, looks(FAILURES), SHORT_RULES)
 def test_failed_checks_say_nothing_about_warnings(
-    story: list[Look], failures: list[Look], rules: Rules
+    story: list[Seen], failures: list[Seen], rules: Rules
 ) -> None:
     alarms = [{}, *(alarms for alarms, _ in warned(story, rules))][-1]
     for look in failures:
-        assert follow_warnings(alarms, look.seen, rules) == (alarms, {})
+        assert follow_warnings(alarms, look, rules) == (alarms, {})
 
 
 @given(WARNINGS, SHORT_RULES)
-def test_of_warnings_that_are_not_confirmed_nothing_is_kept(story: list[Look], rules: Rules) -> None:
+def test_of_warnings_that_are_not_confirmed_nothing_is_kept(story: list[Seen], rules: Rules) -> None:
     for look, (alarms, _) in zip(story, warned(story, rules), strict=True):
-        assert look.seen.is_failure or all(
-            alarm.is_raised or code in look.seen.warnings for code, alarm in alarms.items()
+        assert look.is_failure or all(
+            alarm.is_raised or code in look.warnings for code, alarm in alarms.items()
         )
 
 
@@ -397,12 +358,12 @@ def test_a_warning_that_comes_back_while_its_end_is_confirmed_is_the_same_one() 
 
     assert [CODE in alarms and alarms[CODE].is_raised for alarms, _ in steps] == [False, *[True] * 4, False]
     assert {alarms[CODE].since for alarms, _ in steps[:-1]} == {START}
-    assert steps[-1] == ({}, {CODE: story[4].seen.at})
+    assert steps[-1] == ({}, {CODE: story[4].at})
 
 
 def test_warnings_of_years_are_counted_no_further_than_it_matters() -> None:
     code = WarningCode.CERTIFICATE_EXPIRING
-    story = [Look(Seen(CheckStatus.WARNING, None, START, warnings=(code,)))] * (MAX_STREAK + 5)
+    story = [Seen(CheckStatus.WARNING, None, START, warnings=(code,))] * (MAX_STREAK + 5)
     *_, (alarms, _) = warned(story, Rules())
 
     assert alarms[code].hits == MAX_STREAK

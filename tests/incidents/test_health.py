@@ -14,7 +14,7 @@ from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import Health, MonitorStatus, Role
 from app.extensions import db
 from app.models import Customer, Location, Monitor, MonitorSchedule, Organization
-from app.services import checks, claims, schedules
+from app.services import checks, claims, schedules, verdicts
 from app.services.checks import CheckRecord
 from tests.calling import Caller, monitor_path
 from tests.factories import Factory
@@ -114,6 +114,18 @@ def test_so_is_an_unconfirmed_recovery(make: Factory, place: Location, customer:
     (row,) = monitor.schedules
     db.session.refresh(row)
     assert from_ms(row.next_check_at_ms or 0) == at(4030) + timedelta(milliseconds=100)
+
+
+def test_who_says_later_is_asked_again_after_half_an_hour(
+    make: Factory, customer: Customer, place: Location
+) -> None:
+    """However long the interval is."""
+    monitor = make.monitor(customer, check_interval=1440)
+    see_all(monitor, place, {0: "temporarily_unavailable", 30: "temporarily_unavailable"})
+    (row,) = monitor.schedules
+    assert from_ms(row.next_check_at_ms or 0) == at(1800)
+    see(monitor, place, "temporarily_unavailable", at(1800))
+    assert len(incidents(monitor)) == 1
 
 
 def test_later_is_a_failure_after_half_an_hour(make: Factory, customer: Customer, place: Location) -> None:
@@ -230,6 +242,103 @@ class TestSeveralLocations:
             assert (len(incidents(monitor)), health_of(monitor)) == (1, Health.DOWN)
 
 
+class TestWithoutAResult:
+    """What others or the rules say may change although nothing new was seen."""
+
+    @pytest.fixture
+    def other(self, make: Factory, place: Location) -> Location:
+        return make.location(code="other")
+
+    def reconsider(self, seconds: float) -> None:
+        last: int | None = 0
+        while last is not None:
+            last = verdicts.reconsider(at(seconds), last)
+            db.session.commit()
+        db.session.expire_all()
+
+    def test_a_location_that_falls_silent_leaves_its_say_to_the_others(
+        self, make: Factory, place: Location, other: Location, house: Organization
+    ) -> None:
+        monitor = make.monitor(make.customer(house, alert_location_threshold_count=2), check_interval=1)
+        for where in (place, other):
+            see(monitor, where, "ok", at(0))
+        see_all(monitor, place, {60: "timeout", 90: "timeout", 150: "timeout"})
+        self.reconsider(160)
+        assert incidents(monitor) == []
+        see_all(monitor, place, {700: "timeout"})
+
+        self.reconsider(710)
+
+        (incident,) = incidents(monitor)
+        assert (incident.started_at, health_of(monitor)) == (at(60), Health.DOWN)
+
+    def test_nor_does_one_that_saw_the_failure_keep_the_incident_for_ever(
+        self, monitor: Monitor, place: Location, other: Location
+    ) -> None:
+        schedules.sync(monitor, at(0), is_due=False)
+        for where in (place, other):
+            see(monitor, where, "ok", at(0))
+        see_all(monitor, other, {60: "timeout", 90: "timeout"})
+        see_all(monitor, place, dict.fromkeys(range(60, 720, 60), "ok"))
+        assert incidents(monitor)[0].ended_at is None
+        self.reconsider(710)
+        (incident,) = incidents(monitor)
+        assert (incident.ended_at, health_of(monitor)) == (at(710), Health.UP)
+
+    def test_silence_of_all_ends_nothing(self, monitor: Monitor, place: Location, other: Location) -> None:
+        see_all(monitor, place, {0: "timeout", 30: "timeout"})
+        self.reconsider(90_000)
+        assert incidents(monitor)[0].ended_at is None
+
+    def test_other_rules_hold_at_once(
+        self, make: Factory, place: Location, other: Location, house: Organization
+    ) -> None:
+        customer = make.customer(house, alert_location_threshold_count=2)
+        monitor = make.monitor(customer, check_interval=10)
+        for where in (place, other):
+            see(monitor, where, "ok", at(0))
+        see_all(monitor, place, {60: "timeout", 90: "timeout"})
+        assert incidents(monitor) == []
+        customer.alert_location_threshold_count = 1
+        db.session.commit()
+        self.reconsider(100)
+        assert len(incidents(monitor)) == 1
+
+    def test_maintenance_that_came_and_went_within_a_check_hides_nothing(
+        self, monitor: Monitor, place: Location
+    ) -> None:
+        see(monitor, place, "timeout", at(0))
+        db.session.execute(update(MonitorSchedule).values(next_check_at_ms=to_ms(at(30)), is_slow=False))
+        (claim,) = claims.claim(place.id, at(30), 1)
+        monitor.status = MonitorStatus.MAINTENANCE
+        db.session.commit()
+        checks.record([CheckRecord(claim, outcome("timeout"), at(30))])
+        monitor.status = MonitorStatus.ACTIVE
+        db.session.commit()
+        assert incidents(monitor) == []
+        self.reconsider(40)
+        assert len(incidents(monitor)) == 1
+
+    def test_what_is_as_it_was_stays_so(self, monitor: Monitor, place: Location) -> None:
+        see_all(monitor, place, {0: "timeout", 30: "timeout"})
+        before = [(one.id, one.ended_at) for one in incidents(monitor)]
+        self.reconsider(40)
+        assert [(one.id, one.ended_at) for one in incidents(monitor)] == before
+        see_all(monitor, place, {60: "ok", 90: "ok"})
+        assert verdicts.reconsider(at(100)) is None
+
+
+class TestSilentProvider:
+    def test_mailboxes_that_wait_for_each_other_are_found_down_all_the_same(
+        self, make: Factory, customer: Customer, place: Location
+    ) -> None:
+        """Each is looked at far more rarely than its interval says."""
+        monitors = [make.monitor(customer, check_interval=0.5) for _ in range(5)]
+        for number, monitor in enumerate(monitors):
+            see_all(monitor, place, {number: "timeout", 1000 + number: "timeout"})
+        assert [len(incidents(monitor)) for monitor in monitors] == [1] * 5
+
+
 class TestGaps:
     def test_time_without_results_is_history_too(self, monitor: Monitor, place: Location) -> None:
         see(monitor, place, "ok", at(0))
@@ -243,29 +352,33 @@ class TestGaps:
         assert history(monitor, place) == [(0, "up"), (silent, "no_data"), (4000, "up")]
         assert health_of(monitor) is Health.UP
 
-    def test_a_failure_before_one_and_a_failure_after_it_confirm_nothing(
+    def test_a_failure_before_one_and_a_failure_after_it_are_in_a_row(
         self, monitor: Monitor, place: Location
     ) -> None:
+        """A server that hangs is looked at rarely: others at it have their turns."""
         see_all(monitor, place, {0: "ok", 60: "timeout", 4000: "timeout"})
-        assert incidents(monitor) == []
-
-        see(monitor, place, "timeout", at(4030))
-
         (incident,) = incidents(monitor)
-        assert incident.started_at == at(4000)
-        assert [entry for entry in history(monitor, place) if entry[1] != "no_data"] == [
-            (0, "up"),
-            (4000, "down"),
-        ]
+        assert incident.started_at == at(60)
+        assert [state for _, state in history(monitor, place)] == ["up", "down", "no_data", "down"]
+        assert [history(monitor, place)[number][0] for number in (1, 3)] == [60, 4000]
 
-    @pytest.mark.parametrize("kind", ["timeout", "slow_response"])
-    def test_nor_of_what_never_worked_or_of_warnings(
-        self, monitor: Monitor, place: Location, kind: str
+    def test_what_is_confirmed_later_corrects_what_was_believed_when_it_ended(
+        self, make: Factory, place: Location, house: Organization
     ) -> None:
-        see_all(monitor, place, {0: kind, 4000: kind})
-        assert incidents(monitor) == []
-        see(monitor, place, kind, at(4030))
-        assert [incident.started_at for incident in incidents(monitor)] == [at(4000)]
+        monitor = make.monitor(make.customer(house, alert_consecutive_checks=3), check_interval=1)
+        see_all(monitor, place, {0: "ok", 60: "timeout", 4000: "timeout"})
+        assert history(monitor, place)[-1] == (4000, "up")
+        see(monitor, place, "timeout", at(4030))
+        assert [state for _, state in history(monitor, place)] == ["up", "down", "no_data", "down"]
+
+    def test_a_mailbox_that_is_disabled_in_one_was_not_watched_from_then_on(
+        self, admin: Caller, monitor: Monitor, place: Location
+    ) -> None:
+        see(monitor, place, "ok", at(-90_000))
+        silent = (from_ms(monitor.schedules[0].data_until_ms or 0) - at(0)).total_seconds()
+        admin.patch(monitor_path(monitor), {"status": "disabled"})
+        assert [state for _, state in history(monitor, place)] == ["up", "no_data", "pending"]
+        assert history(monitor, place)[1][0] == silent
 
     def test_an_incident_goes_on_over_one(self, monitor: Monitor, place: Location) -> None:
         see_all(monitor, place, {0: "timeout", 30: "timeout", 4000: "timeout", 4060: "ok", 4090: "ok"})

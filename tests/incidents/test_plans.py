@@ -11,7 +11,7 @@ from app.clock import to_ms, utcnow
 from app.domain.notification import Delivery
 from app.extensions import db
 from app.models import Alert, Customer, Incident, Location, MonitorSchedule
-from app.services import alerts, checks, claims, delivery, schedules
+from app.services import alerts, checks, claims, delivery, schedules, verdicts
 from app.services.checks import CheckRecord
 from bench.api_fill import House, analyze, fill, lay_out_by_day
 from bench.incident_fill import fill_incidents
@@ -103,6 +103,16 @@ def test_looking_what_is_due() -> None:
     broken = Delivery(is_sent=False, error="No.")
     assert scans(lambda: delivery.settle(claimed, broken, later), BIG) == []
     assert scans(lambda: alerts.remind(later + timedelta(hours=2)), BIG) == []
+    undo()
+
+
+@pytest.mark.usefixtures("failed_once")
+def test_concluding_without_a_result() -> None:
+    record("timeout")
+    # As if something had kept their incidents from being opened.
+    db.session.execute(update(Incident).where(Incident.ended_at.is_(None)).values(ended_at=utcnow()))
+    db.session.commit()
+    assert scans(lambda: verdicts.reconsider(utcnow()), BIG) == []
     undo()
 
 
