@@ -72,8 +72,9 @@ def remind(now: datetime) -> int:
         .limit(REMINDED_AT_ONCE)
         .options(joinedload(Incident.monitor, innerjoin=True))
         .with_for_update(of=Incident, skip_locked=True)
-    )
-    coverage = maintenance.covered(now)
+    ).all()
+    monitors = [incident.monitor for incident in due]
+    coverage = maintenance.covered(now, {monitor.id: monitor.customer_id for monitor in monitors})
     reminded = []
     for incident in due:
         monitor = incident.monitor

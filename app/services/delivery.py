@@ -148,11 +148,9 @@ def _due(
 
 def _is_quiet(now: datetime) -> ColumnElement[bool]:
     """Told when maintenance is over, unless the incident is by then."""
-    coverage = maintenance.covered(now)
     return or_(
         Monitor.status == MonitorStatus.MAINTENANCE,
-        Monitor.customer_id.in_(coverage.customers),
-        Monitor.id.in_(coverage.monitors),
+        maintenance.is_covered(Monitor.id, Monitor.customer_id, now),
     )
 
 

@@ -5,13 +5,14 @@ Whoever asks here need not know: what is due to be written down counts as if it 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, null, or_, select, union_all
-from sqlalchemy.orm import selectinload
+from sqlalchemy import ColumnElement, and_, bindparam, exists, null, or_, select, union_all
+from sqlalchemy.orm import outerjoin, selectinload
 
 from app.domain.enums import MonitorStatus
 from app.domain.maintenance import next_start
@@ -43,18 +44,28 @@ _SUBJECTS = (
 """Windows with one row for each of their monitors, or one without a monitor for a whole customer."""
 
 _AT: Any = bindparam("at")
+_MONITORS: Any = bindparam("monitors", expanding=True)
+_CUSTOMERS: Any = bindparam("customers", expanding=True)
+_OPEN = select(_PERIOD.customer_id, _PERIOD.monitor_id, *(null() for _ in _PLAN)).where(
+    _PERIOD.ended_at > _AT, _PERIOD.started_at <= _AT
+)
 # Put together once, because every batch of results asks. The windows come first: their types count.
 _COVERED: Any = union_all(
-    _SUBJECTS.where(_WINDOW.next_start_at <= _AT),
-    select(_PERIOD.customer_id, _PERIOD.monitor_id, *(null() for _ in _PLAN)).where(
-        _PERIOD.ended_at > _AT, _PERIOD.started_at <= _AT
+    _SUBJECTS.where(
+        _WINDOW.next_start_at <= _AT,
+        _WINDOW.customer_id.in_(_CUSTOMERS),
+        or_(_WINDOW.covers_customer, _TARGET.monitor_id.in_(_MONITORS)),
     ),
+    _OPEN.where(_PERIOD.monitor_id.in_(_MONITORS)),
+    _OPEN.where(_PERIOD.customer_id.in_(_CUSTOMERS), _PERIOD.monitor_id.is_(None)),
 )
+ASKED_AT_ONCE = 1000
+"""Monitors in one statement; databases take some ten thousand parameters."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What windows cover at one instant. A monitor's own status `maintenance` is not among it."""
+    """What windows cover at one instant, of what was asked. A monitor's own status is not among it."""
 
     customers: frozenset[int]
     """All monitors of these."""
@@ -64,16 +75,47 @@ class Coverage:
         return customer_id in self.customers or monitor_id in self.monitors
 
 
-def covered(at: datetime) -> Coverage:
-    """What is covered at an instant that is not long ago: one query, of what is open and little else."""
+def covered(at: datetime, asked: Mapping[int, int]) -> Coverage:
+    """What is covered at an instant that is not long ago. `asked`: monitors' numbers -> their customers'.
+
+    One query for each thousand of them, which reads what is open of theirs however much else is.
+    """
     customers, monitors = set(), set()
-    for row in db.session.connection().execute(_COVERED, {"at": at}):
-        if row.noted_until is None or unnoted_at(row, at) is not None:
-            if row.monitor_id is None:
-                customers.add(row.customer_id)
-            else:
-                monitors.add(row.monitor_id)
+    pairs = iter(asked.items())
+    while part := dict(islice(pairs, ASKED_AT_ONCE)):
+        given = {"at": at, "monitors": list(part), "customers": sorted(set(part.values()))}
+        for row in db.session.connection().execute(_COVERED, given):
+            if row.noted_until is None or unnoted_at(row, at) is not None:
+                if row.monitor_id is None:
+                    customers.add(row.customer_id)
+                else:
+                    monitors.add(row.monitor_id)
     return Coverage(frozenset(customers), frozenset(monitors))
+
+
+def is_covered(monitor_id: Any, customer_id: Any, at: datetime) -> ColumnElement[bool]:
+    """The same as a condition on the columns of a query, for one that looks for rows of any monitors."""
+    is_open = (_PERIOD.ended_at > at, _PERIOD.started_at <= at)
+    of_customer = and_(_PERIOD.customer_id == customer_id, _PERIOD.monitor_id.is_(None))
+    conditions = [
+        exists().where(whose, *is_open) for whose in (_PERIOD.monitor_id == monitor_id, of_customer)
+    ]
+    if unwritten := _unwritten(at):
+        # In the text, where there may be more of them than parameters.
+        ids: Any = bindparam("windows", unwritten, unique=True, expanding=True, literal_execute=True)
+        conditions.append(
+            exists()
+            .select_from(outerjoin(_WINDOW, _TARGET, _WINDOW.id == _TARGET.window_id))
+            .where(_WINDOW.id.in_(ids), _WINDOW.customer_id == customer_id)
+            .where(or_(_WINDOW.covers_customer, _TARGET.monitor_id == monitor_id))
+        )
+    return or_(*conditions)
+
+
+def _unwritten(at: datetime, *conditions: ColumnElement[bool]) -> list[int]:
+    """The ids of windows that have begun since they were written down, and are open."""
+    begun = select(_WINDOW.id, *_PLAN).where(_WINDOW.next_start_at <= at, *conditions)
+    return [row.id for row in db.session.execute(begun) if unnoted_at(row, at) is not None]
 
 
 def periods(monitor: Any, from_: datetime, until: datetime, now: datetime) -> list[Period]:
@@ -184,8 +226,5 @@ def open_windows(organization_id: int, now: datetime) -> set[int]:
         .where(_WINDOW.organization_id == organization_id)
         .where(_PERIOD.started_at <= now, _PERIOD.ended_at > now)
     )
-    begun = select(_WINDOW.id, *_PLAN).where(
-        _WINDOW.organization_id == organization_id, _WINDOW.next_start_at <= now
-    )
-    unwritten = {row.id for row in db.session.execute(begun) if unnoted_at(row, now) is not None}
-    return unwritten.union(db.session.scalars(noted))
+    unwritten = _unwritten(now, _WINDOW.organization_id == organization_id)
+    return set(unwritten).union(db.session.scalars(noted))

@@ -219,7 +219,7 @@ def test_a_moved_monitor_takes_part_in_its_new_customers_maintenance_from_then_o
     now = utcnow()
     assert moved.customer_since is not None
     assert maintenance.periods(moved, begun, now, now) == [(moved.customer_since, now)]
-    assert maintenance.covered(now).covers(other.id, moved.id)
+    assert maintenance.covered(now, {moved.id: other.id}).covers(other.id, moved.id)
 
 
 def test_a_removed_customer_takes_its_windows_with_it_and_the_trail_tells(

@@ -161,7 +161,7 @@ def test_a_customer_alone_is_all_of_it(admin: Caller, customer: Customer, monito
     body["startTime"] = to_iso(utcnow() - timedelta(hours=1))
     answer = admin.post(WINDOWS, {**body, "endTime": to_iso(utcnow() + timedelta(hours=1))}).get_json()
     assert (answer["customerId"], answer["targets"]) == (customer.id, [])
-    assert maintenance.covered(utcnow()).covers(customer.id, monitor.id)
+    assert maintenance.covered(utcnow(), {monitor.id: customer.id}).covers(customer.id, monitor.id)
 
 
 def test_monitors_of_two_customers_are_refused(

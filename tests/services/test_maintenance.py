@@ -45,7 +45,13 @@ def note(now: datetime) -> int:
 
 
 def is_covered(monitor: Monitor, at: datetime) -> bool:
-    return maintenance.covered(at).covers(monitor.customer_id, monitor.id)
+    """By both ways of asking, which have to agree."""
+    covered = maintenance.covered(at, {monitor.id: monitor.customer_id})
+    told = covered.covers(monitor.customer_id, monitor.id)
+    condition = maintenance.is_covered(Monitor.id, Monitor.customer_id, at)
+    found = db.session.scalars(select(Monitor.id).where(condition)).all()
+    assert (monitor.id in found) is told
+    return told
 
 
 def periods(monitor: Monitor, now: datetime = FAR_AHEAD) -> list[tuple[datetime, datetime]]:
@@ -129,13 +135,54 @@ def test_an_own_status_is_not_told_of(make: Factory, customer: Customer) -> None
 
 
 def test_it_is_one_statement_however_much_there_is(make: Factory, customer: Customer) -> None:
-    for _ in range(3):
-        make.window(customer, [make.monitor(customer)], NOW)
+    monitors = [make.monitor(customer) for _ in range(3)]
+    for monitor in monitors:
+        make.window(customer, [monitor], NOW)
         make.window(customer, None, NOW, start_time=NOW + MINUTE)
+    asked = {monitor.id: monitor.customer_id for monitor in monitors}
 
     with counted() as said:
-        assert len(maintenance.covered(NOW + MINUTE).monitors) == 3
+        assert len(maintenance.covered(NOW + MINUTE, asked).monitors) == 3
     assert len(said) == 1
+    with counted() as said:
+        assert maintenance.covered(NOW + MINUTE, {}) == maintenance.Coverage(frozenset(), frozenset())
+    assert said == []
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_what_was_not_asked_about_is_not_read(make: Factory, monitor: Monitor, is_noted: bool) -> None:
+    for others in (make.customer(), monitor.customer):
+        for _ in range(3):
+            make.window(others, [make.monitor(others)], NOW, start_time=NOW + MINUTE)
+    make.window(make.customer(), None, NOW, start_time=NOW + MINUTE)
+    make.window(monitor.customer, [monitor], NOW, start_time=NOW + MINUTE)
+    if is_noted:
+        note(NOW + MINUTE)
+
+    covered = maintenance.covered(NOW + MINUTE, {monitor.id: monitor.customer_id})
+
+    assert covered == maintenance.Coverage(frozenset(), frozenset({monitor.id}))
+
+
+def test_more_may_be_asked_about_than_a_statement_takes(make: Factory, monitor: Monitor) -> None:
+    make.window(monitor.customer, [monitor], NOW)
+    others = {10**9 + number: 10**9 for number in range(70_000)}
+
+    covered = maintenance.covered(NOW, {**others, monitor.id: monitor.customer_id})
+
+    assert covered.monitors == {monitor.id}
+
+
+def test_any_number_of_windows_may_begin_at_once(make: Factory, monitor: Monitor) -> None:
+    window = make.window(monitor.customer, None, NOW, start_time=NOW + MINUTE)
+    names = [
+        column.name for column in MaintenanceWindow.__table__.c if column.name not in {"id", "public_id"}
+    ]
+    columns = {name: getattr(window, name) for name in names}
+    db.session.execute(insert(MaintenanceWindow), [columns] * 66_000)
+
+    assert is_covered(monitor, NOW + MINUTE)
+    assert not is_covered(make.monitor(), NOW + MINUTE)
 
 
 @contextmanager

@@ -111,8 +111,20 @@ def scans(work: Callable[[], object]) -> list[str]:
 
 
 def test_what_is_covered(monitor: Monitor) -> None:
-    assert maintenance.covered(NOW).covers(monitor.customer_id, monitor.id)
-    assert scans(lambda: maintenance.covered(NOW)) == []
+    asked = {monitor.id: monitor.customer_id}
+
+    assert maintenance.covered(NOW, asked).covers(monitor.customer_id, monitor.id)
+    assert scans(lambda: maintenance.covered(NOW, asked)) == []
+
+
+@pytest.mark.parametrize("at", [NOW, NOW + DAY], ids=["written down", "begun"])
+def test_what_is_covered_as_a_condition(monitor: Monitor, at: datetime) -> None:
+    def read() -> object:
+        condition = maintenance.is_covered(Monitor.id, Monitor.customer_id, at)
+        return db.session.execute(select(Monitor.id).where(~condition).limit(10)).all()
+
+    assert read()
+    assert scans(read) == []
 
 
 def test_noting_when_there_is_nothing_to_note_and_when_there_is(monitor: Monitor) -> None:
