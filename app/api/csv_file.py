@@ -8,14 +8,17 @@ complete.
 
 import csv
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from io import StringIO
-from threading import BoundedSemaphore
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 from flask import Response, stream_with_context
 
+from app.api.context import current_actor
 from app.clock import to_iso
 from app.errors import UnavailableError
 from app.extensions import db
@@ -28,7 +31,12 @@ CONTENT_TYPE = f"{MEDIA_TYPE}; charset=utf-8; header=present"
 TEXT = {"type": "string"}
 """The schema of the OpenAPI document: a CSV file as a whole is a text."""
 EXPORTS_AT_ONCE = 4
-"""In one web process, which has 8 threads: whoever is slow to take exports holds up nobody but exporters."""
+"""In one web process, which has 8 threads: whoever is slow to take exports holds up nobody but exporters.
+
+No two of them are the same caller's.
+"""
+EXPORT_SECONDS = 300
+"""What is not taken by then is cut off: a piece every few seconds would keep its thread for hours."""
 EXPORT_RETRY_SECONDS = 5
 TOO_MANY_EXPORTS = "Too many exports at once"
 INCOMPLETE = "INCOMPLETE: the rest of this export could not be read"
@@ -37,7 +45,9 @@ _FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # noqa: RUF001 - some spreadshe
 _BREAKS = frozenset("\t\r\n")
 
 Row = Sequence[Any]
-_slots = BoundedSemaphore(EXPORTS_AT_ONCE)
+_lock = Lock()
+_exporting: set[Hashable] = set()
+"""Whose exports are under way."""
 
 
 class CutShortError(Exception):
@@ -48,35 +58,58 @@ def csv_response(filename: str, header: Sequence[str], batches: Iterator[Iterabl
     """The header and all rows of the batches, to be saved as `filename`, which is plain ASCII.
 
     Cells are texts, numbers, truth values, instants or None. Raises what reading the first batch raises, and
-    UnavailableError while EXPORTS_AT_ONCE others are under way.
+    UnavailableError while EXPORTS_AT_ONCE others are under way, or one of the same caller.
     """
-    if not _slots.acquire(blocking=False):
-        raise UnavailableError(TOO_MANY_EXPORTS, retry_after=EXPORT_RETRY_SECONDS)
+    actor = current_actor()
+    slot = _slot((actor.kind, actor.id))
     try:
         first = [header, *next(batches, ())]
         db.session.remove()
-        response = Response(stream_with_context(_pieces(filename, first, batches)), content_type=CONTENT_TYPE)
+        pieces = _pieces(filename, first, batches, slot)
+        response = Response(stream_with_context(pieces), content_type=CONTENT_TYPE)
     except BaseException:
-        _slots.release()
+        slot.close()
         raise
-    # Also when nobody takes it to the end, or any of it: the answer to a HEAD.
-    response.call_on_close(_slots.release)
+    # Also when nobody takes any of it: the answer to a HEAD.
+    response.call_on_close(slot.close)
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
 
 
-def _pieces(filename: str, first: Iterable[Row], batches: Iterator[Iterable[Row]]) -> Iterator[bytes]:
-    yield _lines(first)
-    try:
-        for batch in batches:
-            piece = _lines(batch)
-            db.session.remove()
-            yield piece
-    except Exception as error:
-        # Whatever it is, it must not look like the end.
-        log.error("export_cut_short file=%s", filename, exc_info=wordless(error))  # noqa: TRY400
-        yield _lines([[INCOMPLETE]])
-        raise CutShortError(filename) from None
+def _slot(caller: Hashable) -> ExitStack:
+    """Room for one export, which closing gives back, once. Raises UnavailableError."""
+    with _lock:
+        if caller in _exporting or len(_exporting) >= EXPORTS_AT_ONCE:
+            raise UnavailableError(TOO_MANY_EXPORTS, retry_after=EXPORT_RETRY_SECONDS)
+        _exporting.add(caller)
+    slot = ExitStack()
+    slot.callback(_exporting.remove, caller)
+    return slot
+
+
+def _pieces(
+    filename: str, first: Iterable[Row], batches: Iterator[Iterable[Row]], slot: ExitStack
+) -> Iterator[bytes]:
+    # Given back before the caller can see the end, who may ask for the next one at once.
+    with slot:
+        deadline = monotonic() + EXPORT_SECONDS
+        yield _lines(first)
+        try:
+            for batch in batches:
+                piece = _lines(batch)
+                db.session.remove()
+                _require_time(deadline)
+                yield piece
+        except Exception as error:
+            # Whatever it is, it must not look like the end.
+            log.error("export_cut_short file=%s", filename, exc_info=wordless(error))  # noqa: TRY400
+            yield _lines([[INCOMPLETE]])
+            raise CutShortError(filename) from None
+
+
+def _require_time(deadline: float) -> None:
+    if monotonic() >= deadline:
+        raise TimeoutError
 
 
 def _lines(rows: Iterable[Row]) -> bytes:

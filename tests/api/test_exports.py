@@ -1,19 +1,20 @@
 """Exports as CSV: what is in them, how it is spelled, and what becomes of one that fails half-way."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
-from flask import Flask, Response
+from flask import Flask, Response, g
 from flask.testing import FlaskClient
 from sqlalchemy import delete
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from app.api import csv_file
 from app.api.csv_file import (
     EXPORT_RETRY_SECONDS,
     EXPORTS_AT_ONCE,
@@ -24,9 +25,9 @@ from app.api.csv_file import (
 )
 from app.domain.enums import CheckStatus
 from app.extensions import db
-from app.models import CheckResult, Customer, Location, Monitor, Organization
+from app.models import CheckResult, Customer, Location, Monitor, Organization, User
 from app.services import check_history
-from tests.calling import Caller, assert_failure, monitor_path
+from tests.calling import Caller, assert_failure, caller_of, monitor_path
 from tests.factories import Factory
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -256,13 +257,21 @@ class TestCheckHistory:
 
         assert_failure(admin.get(monitor_path(monitor, "/check-history.csv")), 503, "Service Unavailable")
 
-    def test_only_so_many_are_under_way_at_once(
-        self, app: Flask, admin: Caller, monitor: Monitor, three: None
+    def test_only_so_many_are_under_way_at_once(  # noqa: PLR0917 - fixtures
+        self,
+        app: Flask,
+        admin: Caller,
+        make: Factory,
+        login: Callable[[User], Caller],
+        house: Organization,
+        monitor: Monitor,
+        three: None,
     ) -> None:
         path = monitor_path(monitor, "/check-history.csv")
+        others = [login(make.user(house)) for _ in range(EXPORTS_AT_ONCE)]
         with ExitStack() as stack:
-            for _ in range(EXPORTS_AT_ONCE):
-                next(stack.enter_context(streamed(app, admin, path)))
+            for other in others:
+                next(stack.enter_context(streamed(app, other, path)))
             refused = admin.get(path)
         assert_failure(refused, 503, TOO_MANY_EXPORTS)
         assert refused.headers["Retry-After"] == str(EXPORT_RETRY_SECONDS)
@@ -272,11 +281,46 @@ class TestCheckHistory:
         assert [answer.status_code for answer in answers] == [200] * len(answers)
         assert len(history(admin, monitor)) == 3
 
+    def test_nobody_has_two_under_way(
+        self, app: Flask, make: Factory, house: Organization, monitor: Monitor, three: None
+    ) -> None:
+        """In however many sessions; there is room for others, who are a user and a token with one number."""
+        path, user = monitor_path(monitor, "/check-history.csv"), make.user(house)
+        again = caller_of(app, make.session(user))
+        program = Caller(app, make.token(house))
+        with streamed(app, caller_of(app, make.session(user)), path) as pieces:
+            next(pieces)
+            assert_failure(again.get(path), 503, TOO_MANY_EXPORTS)
+            assert_failure(again.get(f"/api/customers/{monitor.customer_id}/sla.csv"), 503, TOO_MANY_EXPORTS)
+            assert len(history(program, monitor)) == 3
+
+            # Whoever has seen the end may begin the next one, though the first one is not cleared away yet.
+            assert len(list(pieces)) == 2
+            with streamed(app, again, path):
+                pass
+
+        assert len(history(again, monitor)) == 3
+
+    def test_one_that_is_taken_too_slowly_is_cut_off(
+        self, app: Flask, admin: Caller, monitor: Monitor, three: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(csv_file, "EXPORT_SECONDS", 0)
+        path, told = monitor_path(monitor, "/check-history.csv"), []
+        with streamed(app, admin, path) as pieces, pytest.raises(CutShortError):
+            told.extend(piece for piece in pieces)
+
+        assert b"".join(told).count(b"\r\n") == 3
+        assert told[-1] == f"{INCOMPLETE}\r\n".encode()
+        monkeypatch.undo()
+        assert admin.get(path).status_code == 200
+
 
 @contextmanager
 def streamed(app: Flask, caller: Caller, path: str) -> Iterator[Iterator[bytes]]:
     """The pieces of an answer, each made when it is taken."""
     client = FlaskClient(app, Response)
+    # It has the test's context: whoever asked before would be taken for this one.
+    g.pop("actor", None)
     response = client.get(path, headers={"Authorization": f"Bearer {caller.token}"})
     assert response.status_code == 200
     try:
