@@ -10,6 +10,7 @@ from app.models import Customer, MaintenancePeriod, MaintenanceTarget, Maintenan
 from app.services import audit
 from app.services.access import Actor
 from app.services.maintenance_periods import catch_up, concerns, hold, hold_customers, settle
+from app.services.maintenance_room import counts, require_room
 
 
 def hold_for(thing: Monitor | Customer, *others: Customer) -> None:
@@ -28,8 +29,9 @@ def hold_for(thing: Monitor | Customer, *others: Customer) -> None:
 def follow_monitor(actor: Actor, monitor: Monitor, former: int, now: datetime) -> None:
     """After the move of a monitor from the customer with the number `former`: its past stays what it was.
 
-    A window for it alone moves with it, others lose it.
+    A window for it alone moves with it, others lose it. Raises ConflictError when that makes too many.
     """
+    moved = []
     for window in hold(concerns(monitor.id, former)):
         catch_up(window, now)
         if window.covers_customer:
@@ -37,9 +39,12 @@ def follow_monitor(actor: Actor, monitor: Monitor, former: int, now: datetime) -
         if len(window.targets) > 1:
             _take_out(actor, window, monitor, now)
             continue
+        moved.append(window)
         window.customer_id, window.updated_at = monitor.customer_id, now
         changes = audit.changes_of({"customer_id": former}, {"customer_id": monitor.customer_id})
         audit.record(actor, AuditAction.MAINTENANCE_UPDATE, window, now=now, changes=changes)
+    if any(counts(window, now) for window in moved):
+        require_room(monitor.customer_id, now)
     _keep_past(monitor, former, now)
     monitor.customer_since = now
 

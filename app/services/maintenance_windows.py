@@ -20,6 +20,7 @@ from app.services.access import Actor
 from app.services.identifiers import parse_reference
 from app.services.locking import locked
 from app.services.maintenance_periods import catch_up, concerns, hold_customers, plan_of, settle
+from app.services.maintenance_room import counts, require_room
 from app.services.pages import Page, fetch_page
 
 NOT_FOUND = "Maintenance window not found"
@@ -130,7 +131,8 @@ def create(
 ) -> MaintenanceWindow:
     """Add a window. One that has begun already counts from now on.
 
-    Raises InvalidError, NotFoundError for an unknown customer or monitor, ForbiddenError.
+    Raises InvalidError, NotFoundError for an unknown customer or monitor, ForbiddenError, ConflictError when
+    the customer has too many.
     """
     organization = organizations.get(actor, organization_id)
     hold_customers(_first_selection(actor, organization.id, fields).customer_id)
@@ -150,6 +152,8 @@ def create(
     db.session.add(window)
     _flush()  # the id, which is part of the answer
     settle(window, now)
+    if counts(window, now):
+        require_room(window.customer_id, now)
     audit.record(
         actor, AuditAction.MAINTENANCE_CREATE, window, now=now, changes=audit.changes_of({}, _told(window))
     )
@@ -162,7 +166,7 @@ def update(actor: Actor, identifier: str, *, now: datetime, **fields: Any) -> Ma
     What is open now ends, or ends at another time, from now on. Raises what `create` does.
     """
     window = _held(actor, identifier, now, fields)
-    before = _told(window)
+    before, had_place = _told(window), counts(window, now)
     chosen = _selection(actor, window.organization_id, fields, window)
     values = {name: fields[name] for name in COLUMNS if name in fields}
     if values.get("is_recurring") is False:
@@ -181,6 +185,9 @@ def update(actor: Actor, identifier: str, *, now: datetime, **fields: Any) -> Ma
     _flush()
     if any(before[name] != after[name] for name in ("customer_id", "targets", *PLAN)):
         settle(window, now)
+    is_new_there = not had_place or window.customer_id != before["customer_id"]
+    if is_new_there and counts(window, now):
+        require_room(window.customer_id, now)
     audit.record(actor, AuditAction.MAINTENANCE_UPDATE, window, now=now, changes=changes)
     return window
 

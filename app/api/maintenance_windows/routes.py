@@ -16,7 +16,7 @@ from app.api.maintenance_windows.schemas import (
     window_document,
 )
 from app.extensions import db
-from app.services import maintenance_windows, monitors
+from app.services import maintenance_room, maintenance_windows, monitors
 from app.services.access import Action
 
 WINDOW_PATH: dict[str, Any] = {
@@ -36,6 +36,7 @@ UNKNOWN_TARGET = (
     "404 Customer not found",
     f"404 {monitors.NOT_FOUND}",
 )
+TOO_MANY = f"409 {maintenance_room.TOO_MANY}"
 
 blp = Blueprint(
     "Maintenance windows",
@@ -61,7 +62,7 @@ def list_maintenance_windows(query: dict[str, Any]) -> Any:
 @blp.allow(Action.WRITE_MAINTENANCE)
 @blp.arguments(MaintenanceWindowCreateSchema, example=examples.CREATE_REQUEST)
 @blp.response(201, MaintenanceWindowSchema, example=examples.WINDOW)
-@blp.fails(*UNKNOWN_TARGET, "404 Organization not found")
+@blp.fails(*UNKNOWN_TARGET, "404 Organization not found", TOO_MANY)
 def create_maintenance_window(body: dict[str, Any]) -> Any:
     """Plan maintenance of some monitors, or of all of a customer"""
     window = maintenance_windows.create(current_actor(), now=now(), **body)
@@ -82,7 +83,7 @@ def get_maintenance_window(id: str) -> Any:  # noqa: A002 - the contract's name
 @blp.allow(Action.WRITE_MAINTENANCE)
 @blp.arguments(MaintenanceWindowPatchSchema, example=examples.PATCH_REQUEST)
 @blp.response(200, MaintenanceWindowSchema, example=examples.WINDOW)
-@blp.fails(*UNKNOWN, *UNKNOWN_TARGET)
+@blp.fails(*UNKNOWN, *UNKNOWN_TARGET, TOO_MANY)
 def update_maintenance_window(body: dict[str, Any], id: str) -> Any:  # noqa: A002 - the contract's name
     """Change the keys that are sent; while it is open, from now on"""
     window = maintenance_windows.update(current_actor(), id, now=now(), **body)

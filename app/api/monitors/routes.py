@@ -24,7 +24,7 @@ from app.api.monitors.schemas import (
 )
 from app.errors import UnavailableError
 from app.extensions import db
-from app.services import check_history, checks, claims, monitors
+from app.services import check_history, checks, claims, maintenance_room, monitors
 from app.services.access import Action
 from app.services.monitor_state import state_of
 
@@ -98,7 +98,13 @@ def get_imap_pop_monitor(public_id: str) -> Any:
 @blp.allow(Action.UPDATE_MONITOR)
 @blp.arguments(MonitorPatchSchema, example={"status": "disabled"})
 @blp.response(200, MonitorSchema, example=examples.MONITOR)
-@blp.fails(*UNKNOWN, "400 Invalid hostname", "400 Invalid Customer identifier", "404 Customer not found")
+@blp.fails(
+    *UNKNOWN,
+    "400 Invalid hostname",
+    "400 Invalid Customer identifier",
+    "404 Customer not found",
+    f"409 {maintenance_room.TOO_MANY}",
+)
 def update_imap_pop_monitor(body: dict[str, Any], public_id: str) -> Any:
     """Change the keys that are sent; readonly may send status alone"""
     monitor = monitors.update(current_actor(), config_store(), public_id, now=now(), **body)
