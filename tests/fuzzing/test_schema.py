@@ -19,7 +19,7 @@ from tests.fuzzing.exceptions import CHECKS_OFF, NEVER_SUCCEED, NO_BOUNDARIES, N
 from tests.fuzzing.fuzzer import Fuzzer
 from tests.fuzzing.house import GLOBAL_ADMIN, KINDS, House, Kind
 
-EXAMPLES = {"sqlite": 6, "postgresql": 3}
+EXAMPLES = {"sqlite": 4, "postgresql": 2}
 """Requests by each kind of caller to each operation. Shapes are the same on both, storage is not."""
 WIDER = 20
 PARTS = 4
@@ -108,7 +108,7 @@ def test_without_a_living_token_every_operation_answers_401(schema: Any) -> None
     answers = set()
 
     def run_as_nobody(operation: Any) -> None:
-        @settings(few_at_random, max_examples=3)
+        @settings(few_at_random, max_examples=2)
         @given(case=document.allowed(operation), header=st.sampled_from(NOBODY))
         def send(case: Any, header: str) -> None:
             response = case.call(headers={"Authorization": header} if header else {})
