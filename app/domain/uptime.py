@@ -19,9 +19,10 @@ it exactly. A range has its beginning and not its end.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from operator import attrgetter, itemgetter
 
 from app.domain.enums import Health
 
@@ -107,6 +108,13 @@ class Uptime:
         )
 
 
+SILENT = 3
+_VOICES = {Health.UP: 0, Health.DEGRADED: 0, Health.DOWN: 1, Health.NO_DATA: 2, Health.PENDING: SILENT}
+"""What a location says, as a number: members of an enum are slow to be looked up 100,000 times."""
+_Event = tuple[int, int, int, int]
+"""When, which vote is taken back, which one is given, and whether a window opens (1) or ends (-1)."""
+
+
 def segments(places: Iterable[Iterable[Change]], maintenance: Iterable[Span], within: Span) -> list[Segment]:
     """The range in its stretches, in order and without a gap; two neighbours are of two kinds.
 
@@ -117,7 +125,7 @@ def segments(places: Iterable[Iterable[Change]], maintenance: Iterable[Span], wi
     found: list[Segment] = []
     for stretch in _stretches(places, maintenance, within):
         if found and found[-1].kind is stretch.kind:
-            found[-1] = replace(found[-1], until_ms=stretch.until_ms)
+            found[-1] = Segment(found[-1].from_ms, stretch.until_ms, stretch.kind)
         else:
             found.append(stretch)
     return found
@@ -127,45 +135,44 @@ def _stretches(
     places: Iterable[Iterable[Change]], maintenance: Iterable[Span], within: Span
 ) -> Iterator[Segment]:
     """Between any two events that may change something; those before the range count from its beginning."""
-    votes: Counter[Health] = Counter()
+    votes = [0] * (SILENT + 1)
     windows = 0
-    at = within.from_ms
+    at, end = within.from_ms, within.until_ms
     for event_at, was, becomes, opened in _events(places, maintenance):
-        until = min(event_at, within.until_ms)
-        if until > at:
+        if event_at > at < end:
+            until = min(event_at, end)
             yield Segment(at, until, _kind(votes, windows))
             at = until
         votes[was] -= 1
         votes[becomes] += 1
         windows += opened
-    if within.until_ms > at:
-        yield Segment(at, within.until_ms, _kind(votes, windows))
+    if end > at:
+        yield Segment(at, end, _kind(votes, windows))
 
 
-def _events(
-    places: Iterable[Iterable[Change]], maintenance: Iterable[Span]
-) -> list[tuple[int, Health, Health, int]]:
-    """When, which vote is taken back, which one is given in its place, and whether a window opens or ends."""
-    events = []
+def _events(places: Iterable[Iterable[Change]], maintenance: Iterable[Span]) -> list[_Event]:
+    events: list[_Event] = []
     for changes in places:
-        was = Health.PENDING
-        for change in sorted(changes, key=lambda change: change.at_ms):
-            events.append((change.at_ms, was, change.health, 0))
-            was = change.health
+        was = SILENT
+        for change in sorted(changes, key=attrgetter("at_ms")):
+            becomes = _VOICES[change.health]
+            events.append((change.at_ms, was, becomes, 0))
+            was = becomes
     for window in maintenance:
         if window.length_ms:
-            events.append((window.from_ms, Health.PENDING, Health.PENDING, 1))
-            events.append((window.until_ms, Health.PENDING, Health.PENDING, -1))
-    return sorted(events, key=lambda event: event[0])
+            events.append((window.from_ms, SILENT, SILENT, 1))
+            events.append((window.until_ms, SILENT, SILENT, -1))
+    events.sort(key=itemgetter(0))
+    return events
 
 
-def _kind(votes: Counter[Health], windows: int) -> TimeKind:
+def _kind(votes: Sequence[int], windows: int) -> TimeKind:
     if windows:
         return TimeKind.MAINTENANCE
-    up, down = votes[Health.UP] + votes[Health.DEGRADED], votes[Health.DOWN]
+    up, down, ignorant, _ = votes
     if up or down:
         return TimeKind.DOWN if down > up else TimeKind.UP
-    return TimeKind.NO_DATA if votes[Health.NO_DATA] else TimeKind.NOT_WATCHED
+    return TimeKind.NO_DATA if ignorant else TimeKind.NOT_WATCHED
 
 
 def measure(stretches: Sequence[Segment], within: Span) -> Uptime:

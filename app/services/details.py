@@ -22,7 +22,7 @@ from app.services import (
 from app.services.access import Actor
 from app.services.asked_range import AskedRange, Granularity
 from app.services.check_sums import CheckSums
-from app.services.uptime import span_of, timelines
+from app.services.uptime import room_for, span_of, timelines
 
 LOG = 50
 """Results in the log."""
@@ -68,7 +68,7 @@ def details(
 ) -> Details:
     """`asked`: what `asked_range.resolve` takes. Without a time zone it is the organization's.
 
-    Raises what `monitors.shown` and `asked_range.resolve` raise.
+    Raises what `monitors.shown`, `asked_range.resolve` and `uptime.room_for` raise.
     """
     monitor = monitors.shown(actor, identifier)
     zone = organizations.zone_of(monitor.organization_id, time_zone)
@@ -76,16 +76,18 @@ def details(
     calendar = {unit: range_of(unit, wanted.day, zone).before(now) for unit in CALENDAR}
     points = wanted.points()
     ranges = [wanted.within, *calendar.values(), *points]
-    stretches = _stretches(monitor, ranges, now)
     sums = check_sums.by_range(monitor.id, ranges)
-    of_range, *figures = [
-        Figures(within, measure(stretches, span_of(within)), checks, hours_of(within, now))
-        for within, checks in zip(ranges, sums, strict=True)
-    ]
+    whole = TimeRange(min(one.from_ for one in ranges), max(one.until for one in ranges))
+    with room_for(monitor.id, whole):
+        stretches = _stretches(monitor, whole, now)
+        of_range, *figures = [
+            Figures(within, measure(stretches, span_of(within)), checks, hours_of(within, now))
+            for within, checks in zip(ranges, sums, strict=True)
+        ]
+        segments = cut(stretches, span_of(wanted.within))
     results = None
     if wanted.granularity is Granularity.RAW:
         results = check_history.points(monitor.id, wanted.within, MAX_RAW + 1)
-    segments = cut(stretches, span_of(wanted.within))
     return Details(
         monitor=monitor,
         asked=wanted,
@@ -103,9 +105,7 @@ def details(
     )
 
 
-def _stretches(monitor: Any, ranges: Sequence[TimeRange], now: datetime) -> list[Segment]:
-    """Of all that any of the ranges reaches."""
-    whole = TimeRange(min(one.from_ for one in ranges), max(one.until for one in ranges))
+def _stretches(monitor: Any, whole: TimeRange, now: datetime) -> list[Segment]:
     periods = maintenance.periods(monitor, whole.from_, whole.until, now)
     spans = [Span(to_ms(start), to_ms(end)) for start, end in periods]
     return timelines([monitor.id], {monitor.id: spans}, whole, now)[monitor.id]

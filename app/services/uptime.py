@@ -1,8 +1,10 @@
 """How monitors spent their time: by stored transitions, what is derived from them now, and maintenance."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
+from threading import BoundedSemaphore
 from typing import Any
 
 from sqlalchemy import Select, and_, case, func, select
@@ -12,12 +14,52 @@ from app.clock import to_ms
 from app.domain.calendar import TimeRange
 from app.domain.enums import Health
 from app.domain.uptime import Change, Segment, Span, segments
+from app.errors import UnavailableError
 from app.extensions import db
 from app.models import HealthTransition, MonitorSchedule
+
+MANY = 50_000
+"""So many transitions take about half a second of a processor: a mailbox that goes up and down all year."""
+MANY_AT_ONCE = 2
+"""In one web process, whose other callers would have to wait for all of them."""
+RETRY_SECONDS = 5
+TOO_MUCH = "Too many long histories at once"
+_room = BoundedSemaphore(MANY_AT_ONCE)
 
 
 def span_of(period: TimeRange) -> Span:
     return Span(to_ms(period.from_), to_ms(period.until))
+
+
+@contextmanager
+def room_for(monitor_id: int, within: TimeRange) -> Iterator[None]:
+    """While a monitor's time is looked at that has MANY transitions, only so many others are.
+
+    Raises UnavailableError instead of waiting.
+    """
+    if not _has_many(monitor_id, within):
+        yield
+        return
+    if not _room.acquire(blocking=False):
+        raise UnavailableError(TOO_MUCH, retry_after=RETRY_SECONDS)
+    try:
+        yield
+    finally:
+        _room.release()
+
+
+def _has_many(monitor_id: int, within: TimeRange) -> bool:
+    """By location, like `_seen`: nothing older is read."""
+    place, transition = MonitorSchedule, HealthTransition
+    of_place = and_(
+        transition.monitor_id == place.monitor_id,
+        transition.location_id == place.location_id,
+        transition.started_at >= within.from_,
+        transition.started_at < within.until,
+    )
+    found = select(transition.started_at).select_from(place).join(transition, of_place)
+    nth = found.where(place.monitor_id == monitor_id).offset(MANY - 1).limit(1)
+    return db.session.scalar(nth) is not None
 
 
 def timelines(
@@ -47,7 +89,8 @@ def _places(
     """By monitor and location what was seen there, beginning with the last change before the range."""
     found: dict[int, dict[int, list[Change]]] = {}
     now_ms = to_ms(now)
-    rows = db.session.execute(_seen(monitor_ids, within))
+    # Plain rows: a mailbox that goes up and down all the time has 100,000 of them.
+    rows = db.session.connection().execute(_seen(monitor_ids, within)).all()
     for (monitor_id, location_id, data_until_ms), some in groupby(rows, key=lambda row: row[:3]):
         changes = [Change(to_ms(row.started_at), row.health) for row in some]
         if data_until_ms is not None and data_until_ms < now_ms:

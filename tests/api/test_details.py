@@ -1,6 +1,7 @@
 """`details`: everything of one monitor in one answer, with figures that are right to the millisecond."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from app.clock import to_ms, utcnow
+from app.domain.calendar import TimeRange
 from app.domain.enums import AlertStatus, CheckStatus, Health
 from app.extensions import db
 from app.models import (
@@ -21,7 +23,7 @@ from app.models import (
     MonitorSchedule,
     Organization,
 )
-from app.services import details, rollups
+from app.services import details, rollups, uptime
 from tests.calling import Caller, assert_failure, monitor_path
 from tests.factories import Factory
 
@@ -526,3 +528,41 @@ def test_what_is_no_monitor_is_refused(admin: Caller) -> None:
     assert_failure(
         admin.get(path.format("66666666-6666-4666-8666-666666666666")), 404, "IMAP/POP monitor not found"
     )
+
+
+class TestLongHistories:
+    """What a mailbox that goes up and down all the time takes is seconds of a processor."""
+
+    @pytest.fixture
+    def crowd(self, monitor: Monitor, location: Location, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """A year with many transitions, while as many others are looked at as may be."""
+        monkeypatch.setattr(uptime, "MANY", 3)
+        changes = [("2026-03-01T00:00:00Z", Health.UP), ("2026-03-02T00:00:00Z", Health.DOWN)]
+        note(monitor, location, *changes, ("2026-03-03T00:00:00Z", Health.UP))
+        with ExitStack() as stack:
+            for _ in range(uptime.MANY_AT_ONCE):
+                within = TimeRange(
+                    *map(datetime.fromisoformat, ("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"))
+                )
+                stack.enter_context(uptime.room_for(monitor.id, within))
+            yield
+
+    def test_only_so_many_are_looked_at_at_once(
+        self, crowd: None, admin: Caller, make: Factory, monitor: Monitor, ask: Callable[..., Any]
+    ) -> None:
+        path = monitor_path(monitor, "/details?date=2026-03-02")
+        refused = admin.get(path)
+
+        assert_failure(refused, 503, uptime.TOO_MUCH)
+        assert refused.headers["Retry-After"] == str(uptime.RETRY_SECONDS)
+        assert ask("date=2026-03-02", of=make.monitor(monitor.customer))
+        assert ask("date=2025-03-02")
+
+    def test_each_makes_room_when_it_has_been_told(
+        self, monitor: Monitor, location: Location, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(uptime, "MANY", 1)
+        note(monitor, location, ("2026-03-01T00:00:00Z", Health.UP))
+
+        for _ in range(uptime.MANY_AT_ONCE + 1):
+            assert ask("date=2026-03-02")["uptimeStats"]
