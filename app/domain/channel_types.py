@@ -23,7 +23,7 @@ from app.domain.channel_config import (
 )
 from app.domain.enums import ChannelCategory
 
-EMAIL, SMS, WEBHOOK = "email", "sms", "webhook"
+EMAIL, SMS, WEBHOOK, APPRISE = "email", "sms", "webhook", "apprise"
 
 MAX_TIMEOUT_SECONDS = 30
 DEFAULT_METHOD, DEFAULT_TIMEOUT_SECONDS = "POST", 10
@@ -260,7 +260,7 @@ _TYPES = (
         places=("server",),
         together=_matrix_sign_in,
     ),
-    ChannelType("apprise", (_secret("url", apprise_url),)),
+    ChannelType(APPRISE, (_secret("url", apprise_url),)),
 )
 
 CHANNEL_TYPES: Mapping[str, ChannelType] = {kind.name: kind for kind in _TYPES}

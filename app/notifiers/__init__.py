@@ -19,10 +19,11 @@ from app.notifiers import services, webhook
 from app.notifiers.failure import UndeliveredError
 from app.notifiers.letter import letter, plain_letter
 from app.notifiers.secrets import cleaner_for
+from app.notifiers.services import suits_service
 from app.notifiers.smtp import hand_in
 from app.notifiers.transport import Transport
 
-__all__ = ["SECONDS", "Transport", "mail", "send"]
+__all__ = ["SECONDS", "Transport", "mail", "send", "suits_service"]
 
 SECONDS = 15.0
 """For one delivery, from name resolution to the last answer; webhooks have their own."""

@@ -47,6 +47,14 @@ def tell(notice: Notice, kind: str, config: Config, transport: Transport, limits
         return _notify(make, *_text(notice, kind, config), _severity(notice), current)
 
 
+def suits_service(url: str) -> bool:
+    """Whether a channel of the type `apprise` could ever tell anybody, as far as can be known unasked."""
+    try:
+        return len(_made(lambda: _from_url(url, SCHEMES))) > 0
+    except Exception:  # noqa: BLE001 - of plugins, whose authors expected no such URL
+        return False
+
+
 def text_message(notice: Notice, config: Config, transport: Transport, limits: Limits) -> int | None:
     """An SMS, over the operator's service. Raises UndeliveredError or CheckError."""
     if transport.sms_url is None:

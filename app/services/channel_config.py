@@ -8,15 +8,17 @@ from typing import Any
 from uuid import UUID
 
 from app.crypto import DecryptionError, Vault
-from app.domain.channel_types import HAS_SECRET, ChannelType, ConfigError
+from app.domain.channel_types import APPRISE, HAS_SECRET, ChannelType, ConfigError
 from app.domain.secrets import MASK
 from app.errors import InvalidError
 from app.models import NotificationChannel
+from app.notifiers import suits_service
 from app.services.audit import Changes, changes_of
 
 log = logging.getLogger(__name__)
 
 SENT_AGAIN = "must be sent again with this change"
+UNSUITABLE = "does not suit its service: something is missing, or is not of the form that the service needs"
 LOST = "cannot be decrypted any more, and must be sent again"
 
 
@@ -126,6 +128,8 @@ def _split(kind: ChannelType, config: Mapping[str, Any]) -> SplitConfig:
         whole = kind.read(config)
     except ConfigError as error:
         raise _invalid(error) from None
+    if kind.name == APPRISE and not suits_service(whole["url"]):
+        raise _invalid(ConfigError({"config.url": [UNSUITABLE]}))
     secrets = {name: value for name, value in whole.items() if name in kind.secret_names}
     return SplitConfig({**whole, **dict.fromkeys(secrets)}, secrets)
 

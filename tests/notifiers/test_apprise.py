@@ -13,7 +13,7 @@ from app.config import ROOT
 from app.domain.channel_config import APPRISE_SCHEMES, apprise_url
 from app.notifiers.errand import GUARDED, GuardedRequests
 from app.notifiers.plugins import GATEWAYS, OWN_TYPES, SCHEMES, plugin
-from app.notifiers.services import SHORT_TEXTS
+from app.notifiers.services import SHORT_TEXTS, suits_service
 from tests.notifiers.stage import internet, send
 from tests.parts.http_receiver import HttpReceiver, redirect, reply
 
@@ -124,6 +124,18 @@ EVERYWHERE = tuple(
 
 def test_every_service_that_a_url_may_name_is_known() -> None:
     assert SCHEMES.keys() == APPRISE_SCHEMES == SAMPLES.keys()
+
+
+@pytest.mark.parametrize("scheme", SAMPLES)
+def test_a_url_that_its_service_takes_is_known_unasked(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with HttpReceiver(names=EVERYWHERE) as receiver, internet(receiver, monkeypatch):
+        assert suits_service(SAMPLES[scheme])
+    assert receiver.connections == 0
+
+
+@pytest.mark.parametrize("url", ["twilio://x", "line://nobody", "nothing://x", "twilio", "", "join://[::1"])
+def test_a_url_that_no_service_takes_is_known_unasked(url: str) -> None:
+    assert not suits_service(url)
 
 
 @pytest.mark.parametrize("scheme", SAMPLES)
