@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from app import notifiers
 from app.crypto import Vault
 from app.domain.channel_types import CHANNEL_TYPES
-from app.domain.enums import AlertEvent, ErrorCode, Protocol
+from app.domain.enums import ActorKind, AlertEvent, ErrorCode, Protocol
 from app.domain.notification import Delivery, Destination, Notice, NoticeIncident, NoticeMonitor, Party
 from app.errors import InvalidError, NotFoundError
 from app.extensions import db
@@ -56,7 +56,8 @@ def prepare(
     """
     access.require_standing(actor, now)
     if id is None:
-        return _trial(_owner(actor, fields), _given(fields), now)
+        destination = _given(fields)
+        return _trial(_owner(actor, fields), destination, now)
     access.require(actor, Action.MANAGE_CHANNELS)
     channel = notification_channels.find(actor, id)
     return _trial(_owner_of(channel), _stored(actor, vault, channel, fields), now)
@@ -79,10 +80,16 @@ def _stored(actor: Actor, vault: Vault, channel: NotificationChannel, fields: di
 
 
 def _owner(actor: Actor, fields: Mapping[str, Any]) -> Owner:
-    """Whose the channel would be. Trying one for all is no reaching beyond one's own customers."""
+    """Whose the channel would be.
+
+    A user who tries one for all reaches nothing of other customers. A token of a customer acts on that one
+    alone (contract section 2), so it has to name it.
+    """
     customer_id, monitor_id = fields.get("customer_id"), fields.get("imap_pop_monitor_id")
     organization_id = fields.get("organization_id")
     if customer_id is None and monitor_id is None:
+        if actor.kind is ActorKind.TOKEN:
+            access.require_unrestricted(actor)
         return organizations.get(actor, organization_id)
     return owner_of(
         actor, organization_id=organization_id, customer_id=customer_id, imap_pop_monitor_id=monitor_id

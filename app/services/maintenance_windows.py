@@ -1,7 +1,7 @@
 """Maintenance windows: found, listed, made, changed, removed. None of it reaches into the past."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -134,20 +134,18 @@ def create(
     Raises InvalidError, NotFoundError for an unknown customer or monitor, ForbiddenError, ConflictError when
     the customer has too many.
     """
+    columns = {name: fields.get(name) for name in COLUMNS}
+    window = MaintenanceWindow(noted_until=now, created_at=now, updated_at=now, **columns)
+    # What is wrong is told before what is not there.
+    _require_sound(window)
     organization = organizations.get(actor, organization_id)
+    window.organization_id = organization.id
+    if window.time_zone is None:
+        window.time_zone = organization.time_zone
+        _require_sound(window)
     hold_customers(_first_selection(actor, organization.id, fields).customer_id)
     # Asked again: until now a monitor may have been moved.
     chosen = _first_selection(actor, organization.id, fields)
-    columns = {name: fields.get(name) for name in COLUMNS}
-    columns["time_zone"] = columns["time_zone"] or organization.time_zone
-    window = MaintenanceWindow(
-        organization_id=organization.id,
-        noted_until=now,
-        created_at=now,
-        updated_at=now,
-        **columns,
-    )
-    _require_sound(window)
     _choose(window, chosen)
     db.session.add(window)
     _flush()  # the id, which is part of the answer
@@ -203,12 +201,16 @@ def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
 
 
 def _require_sound(window: MaintenanceWindow) -> None:
-    """Raises InvalidError for what is wrong with the window as a whole."""
+    """Raises InvalidError for what is wrong with the window as a whole.
+
+    When it recurs is left out of it as long as the window has no time zone.
+    """
     if window.is_recurring is (window.recurrence_pattern is None):
         raise InvalidError(
             faults={"recurrencePattern": [NO_PATTERN if window.is_recurring else NOT_RECURRING]}
         )
-    if wrong := faults(plan_of(window)):
+    plan = plan_of(window)
+    if wrong := faults(plan if plan.time_zone else replace(plan, recurrence=None)):
         raise InvalidError(faults=wrong)
 
 

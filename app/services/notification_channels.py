@@ -111,6 +111,7 @@ def create(
             message=f"The category of {type} is {kind.category}.",
             faults={"category": [f"must be {kind.category} for this type"]},
         )
+    split = channel_config.new_config(kind, config)
     owner = owner_of(
         actor,
         organization_id=organization_id,
@@ -118,7 +119,6 @@ def create(
         imap_pop_monitor_id=imap_pop_monitor_id,
     )
     level = _require_room(actor, owner)
-    split = channel_config.new_config(kind, config)
     public_id = uuid4()
     channel = NotificationChannel(
         public_id=public_id,

@@ -236,6 +236,25 @@ def test_whoever_may_not_manage_channels_tries_what_is_given(
     assert tried(writer, given)["success"] is True
 
 
+def test_a_token_of_a_customer_tries_for_that_customer_alone(
+    make: Factory, tester: Caller, house: Organization
+) -> None:
+    customer, other = make.customer(house), make.customer(house)
+    mine, theirs = (make.monitor(owner, server="mail.example.com:993") for owner in (customer, other))
+    token = Caller(tester.client.application, make.token(house, customer))
+    given = {"type": "email", "config": {"email": "ops@example.com"}, "dryRun": True}
+
+    for refused in ({}, {"customerId": None}, {"customerId": other.id}, {"imapPopMonitorId": theirs.id}):
+        assert_failure(token.post(PATH, {**given, **refused}), 403)
+    for allowed in ({"customerId": customer.id}, {"imapPopMonitorId": mine.id}):
+        assert tried(token, {**given, **allowed})["success"] is True
+
+
+def test_what_is_wrong_is_told_before_who_is_unknown(tester: Caller) -> None:
+    body = {"type": "email", "config": {"email": "ops"}, "customerId": 987_654_321}
+    assert assert_failure(tester.post(PATH, body), 400)["errors"].keys() == {"config.email"}
+
+
 def test_a_stored_channel_of_others_is_not_tried(
     make: Factory,
     tester: Caller,

@@ -17,7 +17,7 @@ from app.domain.enums import AuditAction, Role
 from app.extensions import db
 from app.models import Alert, AuditEntry, Customer, Monitor, NotificationChannel, Organization, User
 from app.services import notification_channels
-from app.services.channel_config import whole_config
+from app.services.channel_config import UNSUITABLE, whole_config
 from tests.api.matrix_stage import dump
 from tests.calling import AUDIT_LOG, CHANNELS, MONITORS, Caller, assert_failure
 from tests.domain.test_channel_types import GOOD
@@ -192,6 +192,28 @@ def test_what_is_wrong_is_told_by_field(admin: Caller, change: dict[str, Any], f
 
     assert text in failure["errors"][field][0]
     assert dump() == before
+
+
+def test_what_is_wrong_is_told_before_who_is_unknown(admin: Caller) -> None:
+    for unknown in ({"customerId": 987_654_321}, {"imapPopMonitorId": 987_654_321}):
+        failure = assert_failure(admin.post(CHANNELS, {**EMAIL, "config": {"email": "ops"}, **unknown}), 400)
+        assert failure["errors"].keys() == {"config.email"}
+        assert_failure(admin.post(CHANNELS, {**EMAIL, **unknown}), 404)
+
+
+@pytest.mark.parametrize("url", ["twilio://x", "pbul://%20", "line://token-without-anybody"])
+def test_what_apprise_could_never_deliver_is_refused(admin: Caller, url: str) -> None:
+    body = {"type": "apprise", "name": "x", "config": {"url": url}}
+    stored = path(made(admin, {**body, "config": {"url": "pbul://token"}}))
+    for answer in (
+        admin.post(CHANNELS, body),
+        admin.patch(stored, {"config": {"url": url}}),
+        admin.post(f"{CHANNELS}/test", {**body, "dryRun": True}),
+        admin.post(f"{CHANNELS}/test", body),
+    ):
+        failure = assert_failure(answer, 400, "Invalid request body")
+        assert failure["errors"] == {"config.url": [UNSUITABLE]}
+        assert url not in answer.get_data(as_text=True)
 
 
 def test_what_was_read_can_be_sent_back(app: Flask, admin: Caller, monitor: Monitor) -> None:

@@ -372,6 +372,42 @@ def test_what_cannot_be_planned_is_told(
 
 
 @pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"endTime": "2030-07-07T02:00:00.000Z"}, "endTime"),
+        ({"isRecurring": True}, "recurrencePattern"),
+        ({"recurrencePattern": PATTERN}, "recurrencePattern"),
+        (
+            {"isRecurring": True, "recurrencePattern": {**PATTERN, "endRecurrenceDate": "2030-07-06"}},
+            "recurrencePattern",
+        ),
+    ],
+)
+@pytest.mark.parametrize("unknown", [{"customerId": 987_654_321}, {"targets": [target(987_654_321)]}])
+def test_what_is_wrong_is_told_before_what_is_unknown(
+    admin: Caller, body: dict[str, Any], field: str, unknown: dict[str, Any]
+) -> None:
+    assert errors_of(admin.post(WINDOWS, ONCE | unknown | body)).keys() == {field}
+    assert admin.post(WINDOWS, ONCE | unknown).status_code == 404
+
+
+def test_a_pattern_is_judged_in_the_time_zone_that_counts(
+    admin: Caller, house: Organization, customer: Customer
+) -> None:
+    house.time_zone = "America/New_York"
+    db.session.commit()
+    # In New York it begins on the last day, in UTC on the one after.
+    pattern = {"frequency": "daily", "endRecurrenceDate": "2030-07-06"}
+    body = {**ONCE, "isRecurring": True, "recurrencePattern": pattern, "customerId": customer.id}
+
+    assert errors_of(admin.post(WINDOWS, {**body, "timeZone": "UTC"})) == {"recurrencePattern": [NEVER]}
+    del body["timeZone"]
+    assert admin.post(WINDOWS, body).status_code == 201
+    body["recurrencePattern"] = {**pattern, "endRecurrenceDate": "2030-07-05"}
+    assert errors_of(admin.post(WINDOWS, body)) == {"recurrencePattern": [NEVER]}
+
+
+@pytest.mark.parametrize(
     ("field", "good", "bad"),
     [
         ("name", ["x", "x" * 255], ["", " ", "x" * 256, "a\nb", "\x00", 5, None]),
