@@ -117,10 +117,10 @@ def test_writer(
 ) -> None:
     kept = checks._result
 
-    def crash_once(record: Any) -> CheckResult:
-        return (
-            kept(record) if "could not be stored" in str(record.outcome.message) else crash_saying(of=record)
-        )
+    def crash_once(record: Any, step: Any) -> Any:
+        if "could not be stored" in str(record.outcome.message):
+            return kept(record, step)
+        return crash_saying(of=record)
 
     monkeypatch.setattr(checks, "_result", crash_once)
     scheduler(lambda _: checks.internal_error(ASCII.text))

