@@ -39,6 +39,8 @@ class NoticeIncident:
     transcript: tuple[str, ...] = ()
     """What was said in the first failing check, secrets masked."""
     location_name: str | None = None
+    is_watched: bool = True
+    """False: it ended because the monitor is not checked any more, so nobody knows whether it works again."""
 
     @property
     def is_open(self) -> bool:

@@ -1,7 +1,8 @@
 """What a notice says, in the organization's language: e-mail as text and HTML, a text for chats, one for SMS.
 
 All that comes from outside (names, servers' words) is cleaned of control characters, escaped in HTML, and
-kept from calling people or drawing links in chats.
+kept in chats from calling people and from bringing links: markup and URLs are, but a bare host name, which
+people need to read, is one to some services all the same.
 """
 
 import re
@@ -24,8 +25,8 @@ MAX_DETAILS = 500
 MAX_LINE = 200
 MAX_NAME_IN_CHAT, MAX_DETAILS_IN_CHAT = 80, 300
 """Several services take 1,000 characters in all."""
-TEST = "test"
-RED, AMBER, GREEN, BLUE = "#c0392b", "#d68910", "#1e8449", "#2471a3"
+TEST, NOT_WATCHED = "test", "not_watched"
+RED, AMBER, GREEN, BLUE, GREY = "#c0392b", "#d68910", "#1e8449", "#2471a3", "#5f6672"
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 _TEMPLATES = Environment(
@@ -37,9 +38,11 @@ _TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 _tidy = Cleaner()
-_CALL = re.compile(r"@(?=everyone|here|channel|all|room)|(?<![\w.+-])@(?=\w)", re.IGNORECASE)
+# In an address the @ stays as it is, but for the two words that some services find anywhere.
+_CALL = re.compile(r"(?<![\w.+-])@(?=\w)|@(?=(?:everyone|here)\b)", re.IGNORECASE)
+_LINK = re.compile(r":(?=//)|(?<=\bwww)\.", re.IGNORECASE)
 UNSEEN = "\u2060"
-"""A word joiner: an @ with one behind it calls nobody, and looks the same."""
+"""A word joiner: behind an @ it calls nobody, in a URL it leads nowhere, and nobody sees it."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ class _Story:
     def kind(self) -> str:
         if self.is_test:
             return TEST
+        if self.is_over and not self.notice.incident.is_watched:
+            return NOT_WATCHED
         return f"{self.notice.event}_warning" if self.is_warning else self.notice.event.value
 
     @property
@@ -186,6 +191,8 @@ class _Story:
     def colour(self) -> str:
         if self.is_test:
             return BLUE
+        if self.kind == NOT_WATCHED:
+            return GREY
         if self.is_over:
             return GREEN
         return AMBER if self.is_warning else RED
@@ -261,6 +268,7 @@ def _render(template: str, story: _Story) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Slack's `<!here>` and `<url|text>`, Markdown's `[text](url)`, everybody's `@everyone`."""
+    """Slack's `<!here>` and `<url|text>`, Markdown's `[text](url)`, everybody's `@everyone` and bare URLs."""
     text = text.replace("<", "\u2039").replace(">", "\u203a").replace("](", "] (")
-    return _CALL.sub(f"@{UNSEEN}", text)
+    text = _CALL.sub(f"@{UNSEEN}", text)
+    return _LINK.sub(lambda found: found[0] + UNSEEN, text)

@@ -134,6 +134,35 @@ class TestMail:
             assert message.subject.startswith(f"{head}: Info mailbox (imap.example.com) - ")
             assert message.title == message.subject
 
+    @pytest.mark.parametrize("code", [ErrorCode.AUTHENTICATION_FAILED, WarningCode.SLOW_RESPONSE])
+    @pytest.mark.parametrize(
+        ("language", "head", "opening"),
+        [
+            (ENGLISH, "NO LONGER WATCHED", "The mailbox “Info mailbox” is no longer watched"),
+            (GERMAN, "NICHT MEHR ÜBERWACHT", "Das Postfach „Info mailbox“ wird nicht mehr überwacht"),
+        ],
+    )
+    def test_what_ended_because_nobody_watches_does_not_work_again(
+        self, language: Language, head: str, opening: str, code: str
+    ) -> None:
+        ended = {"type": code, "ended_at": ENDED_AT, "is_watched": False}
+        message = compose(notice(event=AlertEvent.RECOVERY, language=language, incident=ended))
+
+        assert message.subject.startswith(f"{head}: Info mailbox")
+        assert message.title == message.subject
+        assert message.short.startswith(f"{head}: Info mailbox")
+        for text in (message.text, message.body, " ".join(Page(message.html).texts)):
+            assert opening in text
+        whole = " ".join(getattr(message, field.name) for field in fields(message))
+        for claim in ("works again", "All is well", "funktioniert wieder", "wieder alles"):
+            assert claim not in whole
+        assert "#1e8449" in compose(RECOVERY).html
+        assert "#1e8449" not in message.html
+
+    def test_a_failure_of_a_monitor_that_is_not_watched_is_told_as_one(self) -> None:
+        """As it was queued before it ended."""
+        assert compose(notice(incident={"is_watched": False})).subject.startswith("DOWN: ")
+
     def test_what_is_not_known_is_left_out(self) -> None:
         bare = notice(url=None, incident={"error_message": None, "location_name": None, "transcript": ()})
 
@@ -231,10 +260,16 @@ class TestChat:
             ("@HERE", "@\u2060HERE"),
             ("@some_user", "@\u2060some_user"),
             ("monitor@example.com", "monitor@example.com"),
+            ("a@allianz.example", "a@allianz.example"),
+            ("a@channel.example b@room1.example", "a@channel.example b@room1.example"),
+            ("a@hereditary.example", "a@hereditary.example"),
+            ("a@here.example", "a@\u2060here.example"),
             ("<!channel>", "\u2039!channel\u203a"),
-            ("<https://evil.example|bank>", "\u2039https://evil.example|bank\u203a"),
-            ("[bank](https://evil.example)", "[bank] (https://evil.example)"),
-            ("NO [AUTH] failed", "NO [AUTH] failed"),
+            ("<https://evil.example|bank>", "\u2039https:\u2060//evil.example|bank\u203a"),
+            ("[bank](https://evil.example)", "[bank] (https:\u2060//evil.example)"),
+            ("BYE renew at HTTPS://evil.example/?u=you", "BYE renew at HTTPS:\u2060//evil.example/?u=you"),
+            ("see WWW.evil.example", "see WWW.\u2060evil.example"),
+            ("NO [AUTH] failed: 12:30, mail.example.com", "NO [AUTH] failed: 12:30, mail.example.com"),
         ],
     )
     def test_nobody_is_called_and_no_link_is_drawn(self, text: str, harmless: str) -> None:
@@ -242,6 +277,17 @@ class TestChat:
 
         assert f"DOWN: {harmless} (imap" in message.title
         assert f"Details: {harmless}\n" in message.body
+
+    def test_in_a_mail_a_servers_words_stay_as_they_are(self) -> None:
+        """A word joiner there would be in the way of whoever copies them; in HTML they are no link."""
+        message = compose(
+            notice(incident={"error_message": "BYE see https://mail.example/ban, www.x.example"})
+        )
+
+        assert "Details: BYE see https://mail.example/ban, www.x.example\n" in message.text
+        assert "BYE see https://mail.example/ban, www.x.example" in message.html
+        assert Page(message.html).tags.count("a") == 1
+        assert f"Incident: {NOTICE.url}" in message.body
 
     def test_the_longest_message_fits_where_little_room_is(self) -> None:
         long = replace(

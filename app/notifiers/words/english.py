@@ -87,6 +87,7 @@ ENGLISH = Lexicon(
         "reminder_warning": "STILL A WARNING",
         "recovery": "UP AGAIN",
         "recovery_warning": "RESOLVED",
+        "not_watched": "NO LONGER WATCHED",
         "test": "TEST",
     },
     openings={
@@ -96,6 +97,10 @@ ENGLISH = Lexicon(
         "reminder_warning": "There is still something to see to at “{mailbox}”, for {duration} now.",
         "recovery": "The mailbox “{mailbox}” works again, after {duration}.",
         "recovery_warning": "All is well again with the mailbox “{mailbox}”, after {duration}.",
+        "not_watched": (
+            "The mailbox “{mailbox}” is no longer watched, so nobody sees whether it works. "
+            "By then the problem had lasted {duration}."
+        ),
         "test": "This is a test, nothing is wrong: messages of {organization} arrive here.",
     },
     labels={

@@ -103,6 +103,7 @@ GERMAN = Lexicon(
         "reminder_warning": "WEITERHIN WARNUNG",
         "recovery": "WIEDER DA",
         "recovery_warning": "ERLEDIGT",
+        "not_watched": "NICHT MEHR ÜBERWACHT",
         "test": "TEST",
     },
     openings={
@@ -112,6 +113,10 @@ GERMAN = Lexicon(
         "reminder_warning": "Am Postfach „{mailbox}“ gibt es weiterhin etwas zu tun, seit {duration}.",
         "recovery": "Das Postfach „{mailbox}“ funktioniert wieder, nach {duration}.",
         "recovery_warning": "Mit dem Postfach „{mailbox}“ ist wieder alles in Ordnung, nach {duration}.",
+        "not_watched": (
+            "Das Postfach „{mailbox}“ wird nicht mehr überwacht, also sieht niemand, ob es funktioniert. "
+            "Das Problem war bis dahin seit {duration} offen."
+        ),
         "test": "Dies ist ein Test, es ist nichts passiert: Nachrichten von {organization} kommen hier an.",
     },
     labels={
