@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, exists, func, select, union, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Table, bindparam, exists, func, select, update
 
 from app.clock import from_ms, to_ms
 from app.domain.enums import CheckStatus, Health, MonitorStatus
@@ -45,7 +44,6 @@ _CORRECTED = (
     )
     .values(health=bindparam("confirmed"))
 )
-RECONSIDERED_AT_ONCE = 200
 Transition = tuple[int, int, datetime, Health]
 """Monitor, location, instant, and how it was seen from then on."""
 _CHANGED = (
@@ -103,35 +101,28 @@ def follow(steps: Sequence[Step], now: datetime) -> None:
     _conclude(by_monitor, now)
 
 
-def reconsider(now: datetime, after: int = 0) -> int | None:
-    """Conclude again where things may have changed without a result: some monitors, by the order of ids.
+def doubtful() -> list[int]:
+    """Monitors of which other things may be true by now although no result said so, by the order of ids.
 
     A location fell silent, which leaves its say to the others; other rules hold than did; maintenance came
-    and went while a check was under way. Returns the last id, to go on after, or None at the end.
+    and went while a check was under way.
     """
     is_down = select(_ROW.monitor_id).where(
         _ROW.health == Health.DOWN, IS_DOWN, ~_ROW.in_maintenance, ~_has_open_downtime(_ROW.monitor_id)
     )
-    other = aliased(_ROW)
-    has_several = exists().where(_ROW.monitor_id == other.monitor_id, _ROW.id != other.id)
-    open_of_several = (
-        select(other.monitor_id)
-        .join(Incident, Incident.monitor_id == other.monitor_id)
-        .where(Incident.ended_at.is_(None), has_several)
-    )
-    candidates = union(is_down, open_of_several).subquery()
-    number = candidates.c.monitor_id
-    ids = list(
-        db.session.scalars(select(number).where(number > after).order_by(number).limit(RECONSIDERED_AT_ONCE))
-    )
-    if not ids:
-        return None
+    number = MonitorHealth.monitor_id
+    places = select(func.count()).where(_ROW.monitor_id == number).scalar_subquery()
+    several_say_down = select(number).where(MonitorHealth.health == Health.DOWN, places > 1)
+    return sorted({*db.session.scalars(is_down), *db.session.scalars(several_say_down)})
+
+
+def reconsider(monitor_ids: Sequence[int], now: datetime) -> None:
+    """Conclude again without a result. To be committed by whoever asks, a few hundred monitors at a time."""
     begin_writing()
     # Before their health, as everybody does: who removes a monitor holds it first.
-    held = select(Monitor.id).where(Monitor.id.in_(ids)).order_by(Monitor.id)
+    held = select(Monitor.id).where(Monitor.id.in_(monitor_ids)).order_by(Monitor.id)
     still = db.session.scalars(held.with_for_update(read=True, key_share=True, skip_locked=True))
     _conclude({monitor_id: [] for monitor_id in still}, now)
-    return int(ids[-1])
 
 
 def _has_open_downtime(monitor_id: Any) -> Any:

@@ -1,6 +1,6 @@
 """What a scheduler does besides checking. Each job gets its location and the time, and is committed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import current_app
 
@@ -18,6 +18,8 @@ from app.services import (
 )
 from app.worker.watch import Watch
 
+SLICE = 200
+"""Monitors that are concluded of again in one transaction."""
 WATCH = "pillarbox_watch"
 """Where among the application's extensions a scheduler process keeps what it knows of itself."""
 
@@ -27,10 +29,16 @@ def beat(location_id: int, now: datetime) -> None:
 
 
 def repair(location_id: int, now: datetime) -> None:
-    """Heal the schedule: rows nobody made, rows nobody wants, and rows planned while the clock was wrong."""
+    """Heal the schedule: rows nobody made, rows nobody wants, and rows planned while the clock was wrong.
+
+    The outbox too, of which the clock may have made the same.
+    """
     schedules.add_missing(location_id, now)
     schedules.unplan_disabled(location_id)
     schedules.bring_back(location_id, now)
+    db.session.commit()
+    while alerts.bring_back(now):
+        db.session.commit()
 
 
 def recheck_after_maintenance(location_id: int, now: datetime) -> None:
@@ -38,14 +46,16 @@ def recheck_after_maintenance(location_id: int, now: datetime) -> None:
 
 
 def reconsider(_location_id: int, now: datetime) -> None:
-    last: int | None = 0
-    while last is not None:
-        last = verdicts.reconsider(now, last)
+    monitor_ids = verdicts.doubtful()
+    for start in range(0, len(monitor_ids), SLICE):
+        verdicts.reconsider(monitor_ids[start : start + SLICE], now)
         db.session.commit()
 
 
 def remind(_location_id: int, now: datetime) -> None:
-    alerts.remind(now)
+    keep = timedelta(days=current_app.config["SETTINGS"].retention_days)
+    while alerts.remind(now, keep=keep):
+        db.session.commit()
 
 
 def note_maintenance(_location_id: int, now: datetime) -> None:

@@ -112,7 +112,7 @@ def test_concluding_without_a_result() -> None:
     # As if something had kept their incidents from being opened.
     db.session.execute(update(Incident).where(Incident.ended_at.is_(None)).values(ended_at=utcnow()))
     db.session.commit()
-    assert scans(lambda: verdicts.reconsider(utcnow()), BIG) == []
+    assert scans(lambda: verdicts.reconsider(verdicts.doubtful(), utcnow()), BIG) == []
     undo()
 
 
