@@ -49,6 +49,8 @@ class BodySchema(Schema):
     """A request body. Keys in READ_ONLY are ignored, so that what was read can be sent back."""
 
     READ_ONLY: ClassVar[frozenset[str]] = frozenset()
+    MAY_BE_LEFT_OUT: ClassVar[bool] = False
+    """No body at all is then an empty object, of any media type; the view says so by `required=False`."""
 
     @pre_load
     def drop_read_only(self, data: Any, **_: Any) -> Any:

@@ -25,6 +25,8 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         data = read_body(req)
+        if not data and getattr(schema, "MAY_BE_LEFT_OUT", False):
+            return {}
         if not is_json_request(req) and (data or req.content_type):
             raise UnsupportedMediaType("The body must be application/json.")
         return parse_json(data)

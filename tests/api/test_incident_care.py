@@ -92,6 +92,39 @@ class TestAcknowledging:
         }
         assert editor.get(path_of(incident)).get_json() | {"durationMs": 0} == shown | {"durationMs": 0}
 
+    @pytest.mark.parametrize(
+        ("body", "kind", "status"),
+        [
+            (b"", None, 200),
+            (b"", "application/x-www-form-urlencoded", 200),
+            (b"", "application/json", 200),
+            (b"{}", "application/json", 200),
+            (b"x", "text/plain", 415),
+            (b"{}", None, 415),
+            (b'{"text": "' + b"x" * 70_000 + b'"}', "application/json", 413),
+            (b"{", "application/json", 400),
+            (b"null", "application/json", 400),
+            (b"[]", "application/json", 400),
+            (b'{"text": "Mine."}', "application/json", 400),
+        ],
+    )
+    def test_a_body_that_is_sent_is_judged(
+        self, editor: Caller, incident: Incident, body: bytes, kind: str | None, status: int
+    ) -> None:
+        options = {"data": body, "content_type": kind}
+        answer = editor.send("POST", path_of(incident, "/acknowledge"), **options)
+
+        assert answer.status_code == status, answer.get_data(as_text=True)
+        assert (stored(incident).acknowledged_at is not None) == (status == 200)
+
+    def test_its_body_is_documented_as_one_that_may_be_left_out(self, editor: Caller) -> None:
+        operation = editor.get("/openapi.json").get_json()["paths"]["/api/incidents/{publicId}/acknowledge"][
+            "post"
+        ]
+
+        assert not operation["requestBody"].get("required", False)
+        assert {"400", "413", "415"} <= operation["responses"].keys()
+
     def test_it_is_in_the_audit_trail(
         self, editor: Caller, ada: User, incident: Incident, monitor: Monitor
     ) -> None:

@@ -128,7 +128,7 @@ def test_every_body_and_most_answers_have_an_example(spec: dict[str, Any]) -> No
     for *_, operation in operations(spec):
         for where, content in _contents(operation):
             if where == "body":
-                assert content["example"], operation["operationId"]
+                assert content.get("example") is not None, operation["operationId"]
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.path.startswith("/api/")], ids=str)

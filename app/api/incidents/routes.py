@@ -7,6 +7,7 @@ from app.api.context import current_actor, now
 from app.api.fields import REFERENCE_PATTERN
 from app.api.incidents import examples
 from app.api.incidents.schemas import (
+    AcknowledgementSchema,
     CommentSchema,
     IncidentListSchema,
     IncidentQueryArgsSchema,
@@ -60,9 +61,10 @@ def get_incident(public_id: str) -> Any:
 
 @blp.route("/<string:publicId>/acknowledge", methods=["POST"], **INCIDENT_PATH)
 @blp.allow(Action.WRITE_INCIDENT)
+@blp.arguments(AcknowledgementSchema, required=False, example={})
 @blp.response(200, IncidentWithTimelineSchema, example=examples.ACKNOWLEDGED)
 @blp.fails(*UNKNOWN, f"409 {incidents.RESOLVED}")
-def acknowledge_incident(public_id: str) -> Any:
+def acknowledge_incident(_body: dict[str, Any], public_id: str) -> Any:
     """Take care of an incident: reminders end, and nobody else is called"""
     incident = incidents.acknowledge(current_actor(), public_id, now=now())
     document = _document(incident)

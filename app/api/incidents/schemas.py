@@ -36,6 +36,12 @@ class IncidentQueryArgsSchema(Schema):
     before = Text(36, 36, metadata={"description": "The `publicId` of the last row of the page before."})
 
 
+class AcknowledgementSchema(BodySchema):
+    """Nothing needs to be said."""
+
+    MAY_BE_LEFT_OUT = True
+
+
 class CommentSchema(BodySchema):
     text = Lines(1, MAX_COMMENT, trim=True, required=True)
 
