@@ -3,13 +3,13 @@
 How channels are managed: app/services/notification_channels.py.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select, union_all
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select, union_all
 
-from app.crypto import Vault
+from app.crypto import DecryptionError, Vault
 from app.domain.channel_conditions import Recipient
 from app.domain.channel_types import EMAIL, SMS
 from app.domain.enums import AuditAction
@@ -49,7 +49,7 @@ def destination(
 ) -> Destination | None:
     """Where a message to such a recipient goes; None when the channel was removed or switched off.
 
-    None also when its secrets cannot be decrypted any more, which the log tells.
+    Raises crypto.DecryptionError when its secrets cannot be decrypted, which the log tells.
     """
     if address is not None:
         return Destination(type=channel_type, name=channel_name, config={_KEYS[channel_type]: address})
@@ -57,7 +57,53 @@ def destination(
     if channel is None or not channel.is_active:
         return None
     config = whole_config(vault, channel)
-    return None if config is None else Destination(type=channel.type, name=channel.name, config=config)
+    if config is None:
+        raise DecryptionError
+    return Destination(type=channel.type, name=channel.name, config=config)
+
+
+def concerns(channel_id: int | None, address: str | None, monitor: Monitor) -> bool:
+    """Whether such a recipient is one of the monitor's still: of its organization, its customer or its own.
+
+    Addresses also where a channel tells the same one.
+    """
+    if address is not None:
+        customer = monitor.customer
+        addresses = (
+            monitor.notification_email,
+            monitor.notification_phone_number,
+            customer.notification_email,
+            customer.notification_phone_number,
+        )
+        return _same(address) in {_same(one) for one in addresses if one}
+    channel = None if channel_id is None else db.session.get(NotificationChannel, channel_id)
+    return (
+        channel is not None
+        and channel.organization_id == monitor.organization_id
+        and channel.customer_id in {None, monitor.customer_id}
+        and channel.monitor_id in {None, monitor.id}
+    )
+
+
+def former_customer(channel_id: int | None, address: str | None, monitor: Monitor) -> Customer | None:
+    """Whose recipient it is, which does not concern the monitor any more; None when it is nobody's now."""
+    if address is not None:
+        columns = (Customer.notification_email, Customer.notification_phone_number)
+        is_theirs = or_(*(func.lower(column) == _same(address) for column in columns))
+        of_organization = Customer.organization_id == monitor.organization_id
+        return db.session.scalar(select(Customer).where(of_organization, is_theirs).order_by(Customer.id))
+    channel = None if channel_id is None else db.session.get(NotificationChannel, channel_id)
+    if channel is None or channel.customer_id is None or channel.organization_id != monitor.organization_id:
+        return None
+    return db.session.get(Customer, channel.customer_id)
+
+
+def active(channel_ids: Collection[int]) -> list[Recipient]:
+    """Those of the channels that are not switched off, whomever they concern."""
+    if not channel_ids:
+        return []
+    found = db.session.execute(_active(NotificationChannel.id.in_(channel_ids)))
+    return [_recipient(row) for row in found]
 
 
 def follow_monitor(actor: Actor, monitor: Monitor, now: datetime) -> None:

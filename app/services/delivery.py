@@ -1,38 +1,38 @@
 """The outbox on its way: claimed with a lease, sent by others, settled; at least once, never silently."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.crypto import Vault
-from app.domain.enums import AlertEvent, AlertStatus, MonitorStatus
+from app.crypto import DecryptionError, Vault
+from app.domain.enums import AlertEvent, AlertStatus
 from app.domain.notification import Delivery, Destination, Notice
 from app.extensions import db
-from app.models import Alert, Incident, Monitor
+from app.models import Alert, Incident
 from app.models.alert import MAY_BE_UNSETTLED
-from app.services import channels, maintenance, notices
-from app.services.alerts import Target
+from app.services import alerts, channels, delivery_order, notices
+from app.services.alerts import LEASE
+from app.services.delivery_order import Errand
 from app.services.locking import begin_writing
 
-LEASE = timedelta(seconds=90)
-"""Longer than any delivery takes: it has a deadline of its own."""
+log = logging.getLogger(__name__)
 
 BACK_OFF = tuple(
     timedelta(seconds=seconds) for seconds in (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 3600, 7200)
 )
 """How long to wait after each attempt that failed; after the last, nobody tries again."""
 
-LOOKED_AT = 500
-"""Of what is due, so many are looked at at once, without what goes to targets that have their share."""
+TAKEN_BACK_AT_ONCE = 100
 
 LOST = "The scheduler ended while this was being sent; whether it arrived is not known."
-GONE = "The channel was removed or switched off, or its secrets cannot be decrypted any more."
+GONE = "The channel was removed or switched off."
+UNREADABLE = "The channel's secrets cannot be decrypted with the keys that the scheduler has."
+UNBUILT = "The message could not be put together; the scheduler's log tells why."
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ClaimedAlert:
     token: UUID
     incident_id: int
     monitor_id: int
-    target: Target
+    errand: Errand
     notice: Notice
     destination: Destination
 
@@ -64,48 +64,84 @@ def claim(
     limit: int,
     public_url: str | None = None,
     holding: Collection[int] = (),
-    busy: Mapping[Target, int] = MappingProxyType({}),
+    in_flight: Collection[Errand] = (),
     per_target: int = 2,
 ) -> list[ClaimedAlert]:
-    """Take at most `limit` attempts that are due, the most urgent first.
+    """Take what is due, the most urgent first, so that at most `limit` are on their way with those in flight.
 
-    Not those of incidents that locations in `holding` have seen, and no more to one target than
-    `per_target`, with those in `busy` that are in flight already. Attempts whose scheduler ended meanwhile
-    are failed, and made again.
+    Not those of incidents that locations in `holding` have seen, no more to one target than `per_target`,
+    and for no organization all that there is room for. Attempts whose scheduler ended meanwhile are failed,
+    and made again.
     """
-    begin_writing()
     _take_back(now)
-    chosen = _choose(_due(now, holding, busy, per_target), limit, busy, per_target)
+    # Nobody is kept from writing meanwhile: what others have taken by then is not there any more.
+    chosen = delivery_order.choose(
+        now, limit=limit, in_flight=in_flight, holding=holding, per_target=per_target
+    )
+    if not chosen:
+        return []
+    begin_writing()
+    held = {alert.id: (alert, incident) for alert, incident in _held(chosen, AlertStatus.PENDING)}
     claimed = []
-    for alert, incident in _locked(chosen):
-        destination = channels.destination(
-            alert.channel_id, alert.channel_type, alert.channel_name, alert.address, vault
-        )
-        if destination is None:
-            _fail(alert, GONE, now)
-            continue
-        alert.status, alert.lease_until, alert.lease_token = AlertStatus.SENDING, now + LEASE, uuid4()
-        claimed.append(
-            ClaimedAlert(
-                id=alert.id,
-                token=alert.lease_token,
-                incident_id=incident.id,
-                monitor_id=incident.monitor_id,
-                target=(alert.channel_id, alert.address),
-                notice=notices.notice_of(alert, incident, public_url=public_url, now=now),
-                destination=destination,
-            )
-        )
+    for number, errand in chosen.items():
+        if number in held:
+            claimed += _begin(*held[number], errand, vault=vault, public_url=public_url, now=now)
     return claimed
+
+
+def _begin(
+    alert: Alert, incident: Incident, errand: Errand, *, vault: Vault, public_url: str | None, now: datetime
+) -> list[ClaimedAlert]:
+    """Claim one, unless it comes to nothing: then it is settled at once. One that breaks stops no others."""
+    try:
+        prepared = _prepare(alert, incident, vault=vault, public_url=public_url, now=now)
+    except SQLAlchemyError:
+        raise
+    except DecryptionError:  # another scheduler may have the key, or this one after its restart
+        _fail(alert, UNREADABLE, now)
+        _try_again(alert, incident, now)
+        return []
+    except Exception as error:  # noqa: BLE001 - nobody else is to wait for it
+        log.error("alert_not_built alert=%s error=%s", alert.id, type(error).__name__)  # noqa: TRY400 - may have secrets
+        _fail(alert, UNBUILT, now)
+        _try_again(alert, incident, now)
+        return []
+    if prepared is None:
+        return []
+    notice, destination = prepared
+    token = uuid4()
+    alert.status, alert.lease_until, alert.lease_token = AlertStatus.SENDING, now + LEASE, token
+    return [ClaimedAlert(alert.id, token, incident.id, incident.monitor_id, errand, notice, destination)]
+
+
+def _prepare(
+    alert: Alert, incident: Incident, *, vault: Vault, public_url: str | None, now: datetime
+) -> tuple[Notice, Destination] | None:
+    """What to send, and where; None where nobody is to be told any more, which the row then says."""
+    destination = channels.destination(
+        alert.channel_id, alert.channel_type, alert.channel_name, alert.address, vault
+    )
+    if destination is None:
+        _fail(alert, GONE, now)
+        return None
+    target, customer = (alert.channel_id, alert.address), None
+    if not channels.concerns(*target, incident.monitor):
+        # Who was told hears that it is over, also when the monitor has another customer by now.
+        customer = channels.former_customer(*target, incident.monitor)
+        if alert.event is not AlertEvent.RECOVERY or customer is None:
+            alert.status = AlertStatus.CANCELLED
+            return None
+    notice = notices.notice_of(alert, incident, former_customer=customer, public_url=public_url, now=now)
+    return notice, destination
 
 
 def settle(claimed: ClaimedAlert, delivery: Delivery, now: datetime) -> bool:
     """Note what came of an attempt. False when its lease was given to another, or the monitor is gone."""
     begin_writing()
-    held = _held(claimed.monitor_id, claimed.incident_id, claimed.id)
-    if held is None or held[1].lease_token != claimed.token or held[1].status is not AlertStatus.SENDING:
+    held = _held([claimed.id], AlertStatus.SENDING, is_patient=True)
+    if not held or held[0][0].lease_token != claimed.token:
         return False
-    incident, alert = held
+    ((alert, incident),) = held
     if delivery.is_sent:
         alert.status, alert.sent_at = AlertStatus.SENT, now
         alert.lease_until = alert.lease_token = None
@@ -117,94 +153,44 @@ def settle(claimed: ClaimedAlert, delivery: Delivery, now: datetime) -> bool:
     return True
 
 
-def _due(
-    now: datetime, holding: Collection[int], busy: Mapping[Target, int], per_target: int
-) -> Iterable[tuple[int, Target]]:
-    """Number and target of what may be sent now, the most urgent first."""
-    earlier = aliased(Alert)
-    # Nobody is to hear that it is over before hearing that it began.
-    is_overtaking = exists().where(
-        earlier.incident_id == Alert.incident_id,
-        earlier.id < Alert.id,
-        earlier.status == AlertStatus.SENDING,
-        earlier.channel_id.is_not_distinct_from(Alert.channel_id),
-        earlier.address.is_not_distinct_from(Alert.address),
-    )
-    query = (
-        select(Alert.id, Alert.channel_id, Alert.address)
-        .join(Incident, Incident.id == Alert.incident_id)
-        .join(Monitor, Monitor.id == Alert.monitor_id)
-        .where(MAY_BE_UNSETTLED, Alert.status == AlertStatus.PENDING, Alert.due_at <= now, ~is_overtaking)
-        .where(or_(Alert.event == AlertEvent.RECOVERY, ~_is_quiet(now)))
-        .where(*(~_is_to(target) for target, count in busy.items() if count >= per_target))
-        .order_by(Alert.priority, Alert.due_at, Alert.id)
-        .limit(LOOKED_AT)
-    )
-    if holding:
-        query = query.where(Incident.location_id.not_in(holding))
-    for number, channel_id, address in db.session.execute(query).all():
-        yield number, (channel_id, address)
+def _take_back(now: datetime) -> None:
+    has_ended = and_(Alert.status == AlertStatus.SENDING, Alert.lease_until < now)
+    is_lost = select(Alert.id).where(MAY_BE_UNSETTLED, has_ended)
+    lost = db.session.scalars(is_lost.limit(TAKEN_BACK_AT_ONCE)).all()
+    if lost:
+        begin_writing()
+    for alert, incident in _held(lost, AlertStatus.SENDING):
+        if alert.lease_until is not None and alert.lease_until < now:
+            _fail(alert, LOST, now)
+            _try_again(alert, incident, now, at_once=True)
 
 
-def _is_quiet(now: datetime) -> ColumnElement[bool]:
-    """Told when maintenance is over, unless the incident is by then."""
-    return or_(
-        Monitor.status == MonitorStatus.MAINTENANCE,
-        maintenance.is_covered(Monitor.id, Monitor.customer_id, now),
-    )
+def _held(
+    alert_ids: Collection[int], status: AlertStatus, *, is_patient: bool = False
+) -> list[tuple[Alert, Incident]]:
+    """Those of the alerts with that status, locked in the order in which everybody takes these locks.
 
-
-def _is_to(target: Target) -> ColumnElement[bool]:
-    channel_id, address = target
-    return and_(
-        Alert.channel_id.is_not_distinct_from(channel_id), Alert.address.is_not_distinct_from(address)
-    )
-
-
-def _choose(
-    due: Iterable[tuple[int, Target]], limit: int, busy: Mapping[Target, int], per_target: int
-) -> list[int]:
-    counts = Counter(busy)
-    chosen: list[int] = []
-    for number, target in due:
-        if len(chosen) < limit and counts[target] < per_target:
-            counts[target] += 1
-            chosen.append(number)
-    return chosen
-
-
-def _locked(chosen: list[int]) -> Iterable[tuple[Alert, Incident]]:
-    """Those of them that nobody else has taken meanwhile, in the same order."""
+    Without those that others hold, unless it is to be waited for these.
+    """
+    if not alert_ids:
+        return []
     found = db.session.execute(
-        select(Alert, Incident)
-        .join(Incident, Incident.id == Alert.incident_id)
-        .where(Alert.id.in_(chosen), Alert.status == AlertStatus.PENDING)
-        .with_for_update(of=Alert, skip_locked=True)
+        select(Alert.incident_id, Alert.channel_id).where(Alert.id.in_(alert_ids))
+    ).all()
+    incidents = {
+        incident.id: incident
+        for incident in alerts.held_incidents({row.incident_id for row in found}, is_patient=is_patient)
+    }
+    known = alerts.held_channels({row.channel_id for row in found}, is_patient=is_patient)
+    held = db.session.scalars(
+        select(Alert)
+        .where(Alert.id.in_(alert_ids), Alert.status == status, Alert.incident_id.in_(incidents))
+        .where(or_(Alert.channel_id.is_(None), Alert.channel_id.in_(known)))
+        .order_by(Alert.id)
+        .with_for_update(skip_locked=not is_patient)
         .execution_options(populate_existing=True)
     )
-    return sorted(((row[0], row[1]) for row in found.all()), key=lambda row: chosen.index(row[0].id))
-
-
-def _take_back(now: datetime) -> None:
-    lost = db.session.execute(
-        select(Alert, Incident)
-        .join(Incident, Incident.id == Alert.incident_id)
-        .where(MAY_BE_UNSETTLED, Alert.status == AlertStatus.SENDING, Alert.lease_until < now)
-        .with_for_update(of=Alert, skip_locked=True)
-    )
-    for alert, incident in lost.all():
-        _fail(alert, LOST, now)
-        _try_again(alert, incident, now, at_once=True)
-
-
-def _held(monitor_id: int, incident_id: int, alert_id: int) -> tuple[Incident, Alert] | None:
-    """In the order in which everybody takes these locks."""
-    monitor = select(Monitor.id).where(Monitor.id == monitor_id).with_for_update(read=True, key_share=True)
-    if db.session.scalar(monitor) is None:
-        return None
-    incident = db.session.scalar(select(Incident).where(Incident.id == incident_id).with_for_update())
-    alert = db.session.scalar(select(Alert).where(Alert.id == alert_id).with_for_update())
-    return None if incident is None or alert is None else (incident, alert)
+    return [(alert, incidents[alert.incident_id]) for alert in held]
 
 
 def _fail(alert: Alert, error: str, now: datetime) -> None:

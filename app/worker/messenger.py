@@ -1,10 +1,9 @@
 """Sends what waits in the outbox: many at once, and no target that hangs holds up the others."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Collection
 from datetime import datetime
-from threading import Condition
+from threading import Condition, Event, Lock
 
 from flask import Flask
 
@@ -51,9 +50,21 @@ class Messenger:
         self._in_flight: dict[int, ClaimedAlert] = {}
         self._changed = Condition()
         self._is_stopping = False
+        self._is_wanted = Event()
+        self._claiming = Lock()
 
     def tick(self) -> None:
-        """Claim what is due and hand it on. Called every second, never twice at once."""
+        """Claim what is due and hand it on: every second, and when there is room again."""
+        self._is_wanted.set()
+        # One at a time; whoever comes meanwhile has it done once more by the one that is at it.
+        while self._is_wanted.is_set() and self._claiming.acquire(blocking=False):
+            try:
+                self._is_wanted.clear()
+                self._hand_on()
+            finally:
+                self._claiming.release()
+
+    def _hand_on(self) -> None:
         try:
             claims = self._claim()
         except Exception as error:  # noqa: BLE001 - the next tick tries again
@@ -73,9 +84,8 @@ class Messenger:
 
     def _claim(self) -> list[ClaimedAlert]:
         with self._changed:
-            free = THREADS - len(self._in_flight)
-            busy = Counter(claim.target for claim in self._in_flight.values())
-        if self._is_stopping or free <= 0:
+            in_flight = [claim.errand for claim in self._in_flight.values()]
+        if self._is_stopping or len(in_flight) >= THREADS:
             return []
         with self._app.app_context():
             now = utcnow()
@@ -85,10 +95,10 @@ class Messenger:
             claims = delivery.claim(
                 now,
                 self._app.config["CONFIG_STORE"].vault,
-                limit=free,
+                limit=THREADS,
                 public_url=self._settings.public_url,
                 holding=self._holding(now),
-                busy=busy,
+                in_flight=in_flight,
                 per_target=PER_TARGET,
             )
             db.session.commit()
@@ -103,6 +113,7 @@ class Messenger:
             with self._changed:
                 self._in_flight.pop(claim.id, None)
                 self._changed.notify_all()
+            self.tick()
 
     def _settle(self, claim: ClaimedAlert, outcome: Delivery) -> None:
         logger.info(

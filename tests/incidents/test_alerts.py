@@ -3,76 +3,28 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
-import pytest
-from flask import current_app
-from sqlalchemy import update
+from sqlalchemy import event, insert, inspect
 
 from app.domain.enums import AlertEvent, AlertStatus, MonitorStatus
-from app.domain.notification import Delivery
 from app.extensions import db
-from app.models import Customer, Incident, Location, Monitor, NotificationChannel
+from app.models import Alert, Customer, Incident, Location, Monitor
 from app.services import alerts, delivery
-from app.services.delivery import BACK_OFF, LEASE, ClaimedAlert
+from app.services.delivery import BACK_OFF
 from tests.factories import Factory
+from tests.incidents.telling import (
+    BROKEN,
+    SENT,
+    channel,
+    claim,
+    deliver,
+    recover,
+    settle,
+    statuses,
+)
 from tests.incidents.watching import alerts as alerts_of
 from tests.incidents.watching import at, incidents, see_all
-
-SENT = Delivery(is_sent=True)
-BROKEN = Delivery(is_sent=False, error="The target answered 503.")
-REFUSED = Delivery(is_sent=False, error="The target answered 404.", is_final=True)
-
-
-@pytest.fixture
-def place(make: Factory) -> Location:
-    return make.location()
-
-
-@pytest.fixture
-def customer(make: Factory) -> Customer:
-    return make.customer(notification_email="ops@example.com")
-
-
-@pytest.fixture
-def monitor(make: Factory, place: Location, customer: Customer) -> Monitor:
-    return make.monitor(customer, check_interval=1, server="mail.example.com:993")
-
-
-@pytest.fixture
-def open_incident(monitor: Monitor, place: Location) -> Callable[[], Incident]:
-    def build() -> Incident:
-        see_all(monitor, place, {0: "timeout", 30: "timeout"})
-        return incidents(monitor)[-1]
-
-    return build
-
-
-def recover(monitor: Monitor, place: Location, seconds: float) -> None:
-    see_all(monitor, place, {seconds: "ok", seconds + 30: "ok"})
-
-
-def claim(when: datetime, **how: Any) -> list[ClaimedAlert]:
-    claimed = delivery.claim(when, current_app.config["CONFIG_STORE"].vault, **{"limit": 50, **how})
-    db.session.commit()
-    return claimed
-
-
-def settle(claimed: ClaimedAlert, outcome: Delivery, when: datetime) -> bool:
-    is_settled = delivery.settle(claimed, outcome, when)
-    db.session.commit()
-    return is_settled
-
-
-def deliver(when: datetime, outcome: Delivery = SENT) -> list[tuple[str, str]]:
-    """Send what is due then; tells event and channel of each."""
-    claimed = claim(when)
-    for one in claimed:
-        assert settle(one, outcome, when)
-    return [(one.notice.event.value, one.destination.name) for one in claimed]
-
-
-def statuses(incident: Incident) -> list[tuple[str, int, str]]:
-    return [(row.event.value, row.attempt, row.status.value) for row in alerts_of(incident)]
 
 
 def test_each_address_is_told_once_of_the_failure_and_of_the_recovery(
@@ -105,87 +57,6 @@ def test_a_message_says_what_it_is_about(
     assert (notice.customer.public_id, notice.incident.location_name) == (customer.public_id, place.name)
     assert notice.url == f"https://pillarbox.example/api/incidents/{incident.public_id}"
     assert claimed.destination.config == {"email": "ops@example.com"}
-
-
-class TestAttempts:
-    def test_one_that_fails_is_made_again_later_with_the_same_id(
-        self, open_incident: Callable[[], Incident]
-    ) -> None:
-        incident = open_incident()
-        (first,) = claim(at(31))
-        settle(first, BROKEN, at(32))
-        assert claim(at(32) + BACK_OFF[0] - timedelta(seconds=1)) == []
-
-        (second,) = claim(at(32) + BACK_OFF[0])
-
-        assert (second.notice.id, second.notice.attempt) == (first.notice.id, 2)
-        settle(second, SENT, at(50))
-        assert statuses(incident) == [("alert", 1, "failed"), ("alert", 2, "sent")]
-        failed, sent = alerts_of(incident)
-        assert (failed.error_message, failed.sent_at) == (BROKEN.error, at(32))
-        assert (sent.error_message, sent.sent_at) == (None, at(50))
-
-    def test_nobody_tries_for_ever(self, open_incident: Callable[[], Incident]) -> None:
-        incident, when, waits = open_incident(), at(31), 0
-        db.session.execute(update(Incident).values(next_reminder_at=None))
-        while claimed := claim(when):
-            (one,) = claimed
-            settle(one, BROKEN, when)
-            waiting = alerts_of(incident)[-1]
-            when = waiting.due_at
-            waits += 1
-            assert waits < 50
-        assert statuses(incident)[-1] == ("alert", len(BACK_OFF) + 1, "failed")
-
-    def test_what_is_refused_for_good_is_not_tried_again(self, open_incident: Callable[[], Incident]) -> None:
-        incident = open_incident()
-        deliver(at(31), REFUSED)
-        assert statuses(incident) == [("alert", 1, "failed")]
-        assert deliver(at(3000)) == []
-
-    def test_one_whose_scheduler_died_is_made_again(self, open_incident: Callable[[], Incident]) -> None:
-        """It may have arrived: the receiver knows by the id."""
-        incident = open_incident()
-        (lost,) = claim(at(31))
-        assert claim(at(31) + LEASE) == []
-
-        (again,) = claim(at(32) + LEASE)
-
-        assert (again.notice.id, again.notice.attempt) == (lost.notice.id, 2)
-        assert not settle(lost, SENT, at(33) + LEASE)
-        assert settle(again, SENT, at(33) + LEASE)
-        assert statuses(incident) == [("alert", 1, "failed"), ("alert", 2, "sent")]
-
-    def test_one_that_is_removed_with_its_monitor_is_settled_quietly(
-        self, monitor: Monitor, open_incident: Callable[[], Incident]
-    ) -> None:
-        open_incident()
-        (claimed,) = claim(at(31))
-        db.session.delete(db.session.get_one(Monitor, monitor.id))
-        db.session.commit()
-        assert not settle(claimed, SENT, at(32))
-
-    def test_a_target_that_hangs_has_no_more_than_its_share(
-        self, make: Factory, place: Location, customer: Customer
-    ) -> None:
-        monitors = [make.monitor(customer, server="mail.example.com:993") for _ in range(4)]
-        last = make.monitor(make.customer(notification_email="x@example.com"), server="mail.example.com:993")
-        for monitor in (*monitors, last):
-            see_all(monitor, place, {0: "timeout", 30: "timeout"})
-
-        claimed = claim(at(31), limit=10, per_target=2)
-        busy = {one.target: 2 for one in claimed if one.target[1] == "ops@example.com"}
-
-        assert sorted(one.destination.name for one in claimed) == ["ops@example.com"] * 2 + ["x@example.com"]
-        assert claim(at(32), busy=busy, per_target=2) == []
-
-    def test_urgent_channels_are_told_first(
-        self, make: Factory, customer: Customer, open_incident: Callable[[], Incident]
-    ) -> None:
-        channel(customer, "second", priority=2)
-        channel(customer, "first", priority=0)
-        open_incident()
-        assert [one.destination.name for one in claim(at(31))] == ["first", "ops@example.com", "second"]
 
 
 class TestOver:
@@ -239,6 +110,26 @@ class TestOver:
         assert deliver(at(31)) == [("alert", "ops@example.com")]
         failed = next(row for row in alerts_of(incident) if row.channel_name == "gone")
         assert (failed.status, failed.error_message) == (AlertStatus.FAILED, delivery.GONE)
+
+    def test_an_address_that_was_removed_is_told_nothing_more(
+        self, customer: Customer, open_incident: Callable[[], Incident]
+    ) -> None:
+        incident = open_incident()
+        customer.notification_email = None
+        db.session.commit()
+        assert deliver(at(31)) == []
+        assert statuses(incident) == [("alert", 1, "cancelled")]
+
+    def test_who_hears_of_recoveries_alone_hears_of_them(
+        self, customer: Customer, monitor: Monitor, place: Location, open_incident: Callable[[], Incident]
+    ) -> None:
+        channel(customer, "ticker", conditions={"events": ["recovery"]})
+        channel(customer, "long", conditions={"events": ["recovery"], "minIncidentDuration": 3600})
+        channel(customer, "others", conditions={"events": ["recovery"], "types": ["dns_failure"]})
+        open_incident()
+        assert deliver(at(31)) == [("alert", "ops@example.com")]
+        recover(monitor, place, 60)
+        assert sorted(deliver(at(91))) == [("recovery", "ops@example.com"), ("recovery", "ticker")]
 
 
 class TestWaiting:
@@ -328,24 +219,37 @@ class TestReminders:
         db.session.commit()
         assert self.remind(due + timedelta(minutes=1)) == 1
 
+    def test_a_year_of_them_makes_none_slow(
+        self, monitor: Monitor, place: Location, open_incident: Callable[[], Incident]
+    ) -> None:
+        """None of them is read, and those that are older than is kept go, some at a time."""
+        incident = open_incident()
+        deliver(at(31))
+        sent = alerts_of(incident)[0]
+        columns = {c.key: getattr(sent, c.key) for c in inspect(Alert).mapper.column_attrs if c.key != "id"}
+        old = columns | {"event": AlertEvent.REMINDER, "status": AlertStatus.SENT}
+        rows = [old | {"message_id": uuid4(), "created_at": at(60 + number)} for number in range(2000)]
+        db.session.execute(insert(Alert), rows)
+        db.session.commit()
+        db.session.expire_all()
+        loaded: list[Alert] = []
+
+        def note(row: Alert, _context: Any) -> None:
+            loaded.append(row)
+
+        event.listen(Alert, "load", note)
+        try:
+            now = incident.opened_at + timedelta(days=30)
+            assert alerts.remind(now, keep=timedelta(days=29)) == 1
+            db.session.commit()
+        finally:
+            event.remove(Alert, "load", note)
+        assert len(loaded) < 5
+        left = [row.event.value for row in alerts_of(incident)]
+        assert left.count("reminder") == 2000 - alerts.FORGOTTEN_AT_ONCE + 1
+        assert left.count("alert") == 1
+
     def test_of_a_warning_once_a_day(self, monitor: Monitor, place: Location) -> None:
         see_all(monitor, place, {0: "certificate_expiring", 60: "certificate_expiring"})
         (incident,) = incidents(monitor)
         assert incident.next_reminder_at == incident.opened_at + timedelta(days=1)
-
-
-def channel(customer: Customer, name: str, **columns: Any) -> NotificationChannel:
-    made = NotificationChannel(
-        organization_id=customer.organization_id,
-        customer_id=customer.id,
-        type="webhook",
-        category="direct",
-        name=name,
-        config={"url": "https://hooks.example.com/x"},
-        created_at=at(0),
-        updated_at=at(0),
-        **columns,
-    )
-    db.session.add(made)
-    db.session.commit()
-    return made

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import event, insert, inspect, select, text
 
 from app.clock import utcnow
-from app.crypto import Vault
+from app.crypto import DecryptionError, Vault
 from app.domain.channel_conditions import Recipient
 from app.domain.enums import AuditAction
 from app.extensions import db
@@ -141,14 +141,15 @@ def test_destination_of_what_is_gone_is_none(make: Factory, house: Organization,
     assert channels.destination(None, "email", "x", None, vault) is None
 
 
-def test_destination_whose_secrets_cannot_be_decrypted_is_none(
+def test_destination_whose_secrets_cannot_be_decrypted_is_not_gone(
     make: Factory, house: Organization, vault: Vault, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Rather than a webhook that is not signed."""
     config, secrets = {"url": "https://a.example/"}, {"secret": "s3cret"}
     channel, other = (make.channel(house, "webhook", config, secrets) for _ in range(2))
     channel.secrets_encrypted = other.secrets_encrypted
-    assert channels.destination(channel.id, "webhook", "x", None, vault) is None
+    with pytest.raises(DecryptionError):
+        channels.destination(channel.id, "webhook", "x", None, vault)
     assert f"channel_undecryptable channel={channel.public_id}" in caplog.text
 
 

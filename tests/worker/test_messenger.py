@@ -13,8 +13,9 @@ from app.clock import utcnow
 from app.domain.enums import AlertStatus
 from app.domain.notification import Delivery, Destination, Notice
 from app.extensions import db
-from app.models import Alert, Monitor
+from app.models import Alert, Monitor, Organization
 from app.services import delivery
+from app.services.alerts import LEASE
 from app.worker.messenger import PER_TARGET, THREADS, Messenger
 from tests.factories import Factory
 from tests.worker.waiting import until
@@ -26,21 +27,27 @@ Send = Callable[[Notice, Destination], Delivery]
 @pytest.fixture
 def start(app: Flask) -> Iterator[Callable[..., Messenger]]:
     pool = ThreadPoolExecutor(THREADS)
+    made = []
 
     def build(send: Send, **how: Any) -> Messenger:
-        return Messenger(app, submit=pool.submit, send=send, **{"holding": lambda _: frozenset(), **how})
+        usual = {"submit": pool.submit, "holding": lambda _: frozenset()}
+        made.append(Messenger(app, send=send, **{**usual, **how}))
+        return made[-1]
 
     yield build
+    for messenger in made:
+        messenger.stop(0)
     pool.shutdown()
 
 
 @pytest.fixture
 def tell(make: Factory) -> Callable[..., None]:
-    """Puts so many alerts to an address into the outbox."""
+    """Puts so many alerts to an address, of a customer of its own, into the outbox."""
     make.location()
-    monitor = make.monitor(server="mail.example.com:993")
 
-    def put(address: str, count: int = 1) -> None:
+    def put(address: str, count: int = 1, organization: Organization | None = None) -> None:
+        customer = make.customer(organization, notification_email=address)
+        monitor = make.monitor(customer, server="mail.example.com:993")
         for _ in range(count):
             incident = make.incident(monitor, ended_at=utcnow())
             make.alert(
@@ -101,6 +108,42 @@ def test_a_target_that_hangs_holds_up_nobody_else(
     assert messenger.stop(10)
 
 
+def test_a_tenant_whose_targets_hang_holds_up_no_other(
+    start: Callable[..., Messenger], tell: Callable[..., None], make: Factory
+) -> None:
+    """With all that any of them had to tell, and without waiting for a deadline."""
+    tenant = make.organization()
+    for number in range(20):
+        tell(f"dead{number}@example.com", 3, tenant)
+    let_go = Event()
+
+    def send(_notice: Notice, destination: Destination) -> Delivery:
+        if destination.name.startswith("dead"):
+            let_go.wait(60)
+        return SENT
+
+    messenger = start(send)
+    try:
+        messenger.tick()
+        messenger.tick()
+        tell("good@example.com")
+        messenger.tick()
+        until(lambda: statuses("good@example.com") == [AlertStatus.SENT], seconds=5)
+    finally:
+        messenger.stop(0)
+        let_go.set()
+
+
+def test_room_is_filled_as_soon_as_there_is_some(
+    start: Callable[..., Messenger], tell: Callable[..., None]
+) -> None:
+    """Not with the next tick, or 600 messages to one address would take five minutes."""
+    tell("a@example.com", 30)
+    messenger = start(lambda *_: SENT)
+    messenger.tick()
+    until(lambda: statuses("a@example.com") == [AlertStatus.SENT] * 30)
+
+
 def test_nothing_is_claimed_after_the_end(start: Callable[..., Messenger], tell: Callable[..., None]) -> None:
     messenger = start(lambda *_: SENT)
     assert messenger.stop(1)
@@ -123,7 +166,7 @@ def test_a_sender_that_breaks_leaves_its_message_to_the_next(
     assert statuses("a@example.com") == [AlertStatus.SENDING]
     # Its time being up, it is made again.
     claimed = delivery.claim(
-        utcnow() + 2 * delivery.LEASE, start(send)._app.config["CONFIG_STORE"].vault, limit=5
+        utcnow() + 2 * LEASE, start(send)._app.config["CONFIG_STORE"].vault, limit=5
     )
     assert [one.notice.attempt for one in claimed] == [2]
 
