@@ -163,27 +163,23 @@ def _bring_back_reminders(now: datetime) -> int:
         .join(Customer, Customer.id == Monitor.customer_id)
         .join(Organization, Organization.id == Monitor.organization_id)
         .where(*is_ahead)
-        .order_by(Incident.next_reminder_at.desc())
-        .limit(BROUGHT_BACK_AT_ONCE)
     )
-    latest = {row.id: now + _reminder_distance(row.subject, row.minutes) for row in found.all()}
+    latest = {
+        row.id: (row.next_reminder_at, now + _reminder_distance(row.subject, row.minutes)) for row in found
+    }
+    wrong = [number for number, (planned, last) in latest.items() if planned > last + CLOCKS_APART]
     rows = db.session.scalars(
         select(Incident)
-        .where(Incident.id.in_(latest), *is_ahead)
+        .where(Incident.id.in_(wrong[:BROUGHT_BACK_AT_ONCE]), *is_ahead)
         .order_by(Incident.id)
         .with_for_update(key_share=True, skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    moved = 0
-    for incident in rows:
-        if (
-            incident.next_reminder_at is not None
-            and incident.next_reminder_at > latest[incident.id] + CLOCKS_APART
-        ):
-            incident.next_reminder_at = latest[incident.id]
-            moved += 1
+    moved = list(rows)
+    for incident in moved:
+        incident.next_reminder_at = latest[incident.id][1]
     db.session.flush()
-    return moved
+    return len(moved)
 
 
 def _bring_back_alerts(now: datetime) -> int:

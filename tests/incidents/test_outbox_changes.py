@@ -10,6 +10,7 @@ from app.extensions import db
 from app.models import Customer, Incident, Location, Monitor
 from app.services import alerts
 from app.services.alerts import LEASE
+from app.worker import jobs
 from tests.factories import Factory
 from tests.incidents.telling import (
     channel,
@@ -133,7 +134,8 @@ class TestClockSetBack:
 
     def test_reminders_come_after_their_distance(self, monitor: Monitor, place: Location) -> None:
         see_all(monitor, place, {DAY: "timeout", DAY + 30: "timeout"})
-        self.bring_back(at(100))
+        jobs.repair(place.id, at(100))
+        db.session.commit()
         (incident,) = incidents(monitor)
         assert incident.next_reminder_at == at(100) + timedelta(minutes=60)
 
