@@ -125,7 +125,7 @@ def _severity(notice: Notice) -> NotifyType:
     if notice.is_test:
         return NotifyType.INFO
     if notice.event is AlertEvent.RECOVERY:
-        return NotifyType.SUCCESS
+        return NotifyType.SUCCESS if notice.incident.is_watched else NotifyType.INFO
     return NotifyType.WARNING if notice.incident.type in set(WarningCode) else NotifyType.FAILURE
 
 

@@ -45,6 +45,7 @@ def notice_of(
             error_message=incident.error_message,
             transcript=_transcript(incident),
             location_name=location.name,
+            is_watched=not incident.was_abandoned,
         ),
         monitor=told_monitor(monitor) if former_customer is None else _left_monitor(monitor),
         customer=party(former_customer or monitor.customer),

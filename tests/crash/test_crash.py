@@ -6,7 +6,7 @@ from bench.crash import parts
 from bench.crash.outages import DAY, HOUR
 from bench.crash.parts import DATABASES, Report
 
-ROUNDS, SEED = 3, 32
+ROUNDS, SEED = 2, 32
 SLACK_SECONDS = 30.0
 """How late a busy machine may be. That nothing is forgotten shows all the same."""
 

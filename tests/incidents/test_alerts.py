@@ -10,7 +10,7 @@ from sqlalchemy import event, insert, inspect
 from app.domain.enums import AlertEvent, AlertStatus, MonitorStatus
 from app.extensions import db
 from app.models import Alert, Customer, Incident, Location, Monitor
-from app.services import alerts, delivery
+from app.services import alerts, delivery, schedules
 from app.services.delivery import BACK_OFF
 from tests.factories import Factory
 from tests.incidents.telling import (
@@ -60,6 +60,17 @@ def test_a_message_says_what_it_is_about(
 
 
 class TestOver:
+    def test_of_a_mailbox_that_nobody_watches_it_is_not_said_that_it_works(
+        self, monitor: Monitor, open_incident: Callable[[], Incident]
+    ) -> None:
+        open_incident()
+        deliver(at(31))
+        monitor.status = MonitorStatus.DISABLED
+        schedules.sync(monitor, at(60))
+        db.session.commit()
+        (claimed,) = claim(at(61))
+        assert (claimed.notice.event, claimed.notice.incident.is_watched) == (AlertEvent.RECOVERY, False)
+
     def test_who_was_not_told_need_not_know(
         self, monitor: Monitor, place: Location, open_incident: Callable[[], Incident]
     ) -> None:
