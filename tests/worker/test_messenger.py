@@ -165,9 +165,7 @@ def test_a_sender_that_breaks_leaves_its_message_to_the_next(
     assert messenger.stop(10)
     assert statuses("a@example.com") == [AlertStatus.SENDING]
     # Its time being up, it is made again.
-    claimed = delivery.claim(
-        utcnow() + 2 * LEASE, start(send)._app.config["CONFIG_STORE"].vault, limit=5
-    )
+    claimed = delivery.claim(utcnow() + 2 * LEASE, start(send)._app.config["CONFIG_STORE"].vault, limit=5)
     assert [one.notice.attempt for one in claimed] == [2]
 
 
