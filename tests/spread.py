@@ -11,7 +11,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = re.compile(
     r"(tests/browser/|tests/test_web_process|tests/test_web_workers.*\[(?:sqlite|postgresql)"
-    r"|tests/security/test_canary.*\[(?:sqlite|postgresql)|tests/api/test_cut_exports.*\[(?:sqlite|postgresql))"
+    r"|tests/security/test_canary.*\[(?:sqlite|postgresql)|tests/api/test_cut_exports.*\[(?:sqlite|postgresql)"
+    r"|tests/(?:services|incidents)/test_plans.*\[(?:sqlite|postgresql))"
 )
 
 

@@ -19,7 +19,7 @@ from tests.fuzzing.exceptions import CHECKS_OFF, NEVER_SUCCEED, NO_BOUNDARIES, N
 from tests.fuzzing.fuzzer import Fuzzer
 from tests.fuzzing.house import GLOBAL_ADMIN, KINDS, House, Kind
 
-EXAMPLES = {"sqlite": 4, "postgresql": 2}
+EXAMPLES = {"sqlite": 3, "postgresql": 1}
 """Requests by each kind of caller to each operation. Shapes are the same on both, storage is not."""
 WIDER = 20
 PARTS = 4

@@ -23,10 +23,8 @@ DAY = 86_400
 WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 
 
-@pytest.fixture(autouse=True)
-def only_where_rows_are_locked(app: Flask) -> None:
-    if app.config["SETTINGS"].is_sqlite:
-        pytest.skip("SQLite has one lock for all.")
+# SQLite has one lock for all.
+pytestmark = pytest.mark.only_on("postgresql")
 
 
 def side_by_side(

@@ -65,7 +65,7 @@ def record(kind: str, count: int = 20) -> None:
 @pytest.fixture
 def failed_once(all_due: None) -> None:
     failed = {"last_status": "error", "streak": 1, "hard_failures": 1, "streak_since": utcnow()}
-    db.session.execute(update(MonitorSchedule).values(failed))
+    db.session.execute(update(MonitorSchedule).values(failed | {"health": "up"}))
     db.session.commit()
 
 

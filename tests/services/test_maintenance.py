@@ -173,6 +173,7 @@ def test_more_may_be_asked_about_than_a_statement_takes(make: Factory, monitor: 
     assert covered.monitors == {monitor.id}
 
 
+@pytest.mark.only_on("postgresql")
 def test_any_number_of_windows_may_begin_at_once(make: Factory, monitor: Monitor) -> None:
     window = make.window(monitor.customer, None, NOW, start_time=NOW + MINUTE)
     names = [

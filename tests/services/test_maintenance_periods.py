@@ -326,8 +326,8 @@ def test_from_some_monitors_to_the_whole_customer_and_to_another_one(
     other = make.customer(db.session.get_one(Organization, customer.organization_id))
     window = make.window(customer, [monitor], NOW)
 
-    change(window, NOW + 10 * MINUTE, customer_id=customer.id)
-    change(window, NOW + 20 * MINUTE, customer_id=other.id)
+    change(window, NOW + 10 * MINUTE, customer_id=customer.id, targets=[])
+    change(window, NOW + 20 * MINUTE, customer_id=other.id, targets=[])
 
     assert set(written()) == {
         (monitor.id, NOW, NOW + 10 * MINUTE),

@@ -23,6 +23,9 @@ __all__ = ["receiver", "run", "sink", "target"]
 
 ADDRESS = "support@example.com"
 
+# Real processes are dear to start, and this is not about the database.
+pytestmark = pytest.mark.only_on("sqlite")
+
 
 @pytest.fixture
 def port() -> Iterator[int]:

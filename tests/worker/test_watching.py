@@ -6,6 +6,7 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from threading import Event
 
+import pytest
 from flask_migrate import upgrade
 
 from app import create_app
@@ -36,6 +37,9 @@ from tests.worker.test_process import outage
 from tests.worker.waiting import until
 
 __all__ = ["receiver", "run", "sink", "target"]
+
+# Real processes are dear to start, and this is not about the database.
+pytestmark = pytest.mark.only_on("postgresql")
 
 
 def subjects(sink: SmtpSink) -> list[str]:
