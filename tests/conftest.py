@@ -31,7 +31,11 @@ pytest_plugins = [
 # The same examples in every run, unless somebody goes looking for new ones. A fixture is not made anew for
 # each example; tests that depend on it say so.
 settings.register_profile(
-    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    "same",
+    derandomize=True,
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.register_profile("new", settings.get_profile("same"), derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))

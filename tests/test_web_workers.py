@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import DATABASES, ENVIRON, new_database
+from tests.conftest import ENVIRON, new_database
 from tests.parts.browser import START_SECONDS, Web
 from tests.worker.waiting import until
 
@@ -80,7 +80,7 @@ def state_of(process: int) -> str:
     return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0]
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=["postgresql"])
 def web(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
     folder = tmp_path_factory.mktemp("web")
     with new_database(request.param, folder) as url:

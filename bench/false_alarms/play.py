@@ -63,7 +63,9 @@ class Plan:
     due_ms: int
     refusals: int = 0
 
-    def move(self, begin_ms: int, end_ms: int, code: str | None, health: LocationHealth) -> None:
+    def move(
+        self, begin_ms: int, end_ms: int, code: str | None, health: LocationHealth, rules: Rules
+    ) -> None:
         planned = self.due_ms = next_slot_ms(begin_ms, self.mailbox.interval_ms, self.mailbox.offset_ms)
         if code in REFUSALS:
             self.refusals += 1
@@ -72,6 +74,9 @@ class Plan:
             self.refusals = 0
         if health.wants_confirmation(code) and end_ms + CONFIRM_AFTER_MS < planned:
             self.due_ms = end_ms + CONFIRM_AFTER_MS
+        later_ends_at = health.later_ends_at(rules)
+        if later_ends_at is not None and to_ms(later_ends_at) > end_ms:
+            self.due_ms = min(self.due_ms, to_ms(later_ends_at))
 
 
 def play(
@@ -91,6 +96,6 @@ def play(
         course.fresh += now.health is Health.UP and not now.is_failing
         if after.is_failing or now.is_down:
             course.note(after, (begin_ms, end_ms), rules)
-        plan.move(begin_ms, end_ms, code, after)
+        plan.move(begin_ms, end_ms, code, after, rules)
         now = after
     return course
