@@ -8,11 +8,11 @@ complete.
 
 import csv
 import logging
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from io import StringIO
-from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -23,6 +23,7 @@ from app.clock import to_iso
 from app.errors import UnavailableError
 from app.extensions import db
 from app.traces import wordless
+from app.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,8 @@ _FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # noqa: RUF001 - some spreadshe
 _BREAKS = frozenset("\t\r\n")
 
 Row = Sequence[Any]
-_lock = Lock()
-_exporting: set[Hashable] = set()
-"""Whose exports are under way."""
+_turns = Turns(EXPORTS_AT_ONCE, partial(UnavailableError, TOO_MANY_EXPORTS, retry_after=EXPORT_RETRY_SECONDS))
+"""By the caller."""
 
 
 class CutShortError(Exception):
@@ -61,7 +61,9 @@ def csv_response(filename: str, header: Sequence[str], batches: Iterator[Iterabl
     UnavailableError while EXPORTS_AT_ONCE others are under way, or one of the same caller.
     """
     actor = current_actor()
-    slot = _slot((actor.kind, actor.id))
+    # Closing it gives the turn back, once.
+    slot = ExitStack()
+    slot.enter_context(_turns.turn((actor.kind, actor.id)))
     try:
         first = [header, *next(batches, ())]
         db.session.remove()
@@ -74,17 +76,6 @@ def csv_response(filename: str, header: Sequence[str], batches: Iterator[Iterabl
     response.call_on_close(slot.close)
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
-
-
-def _slot(caller: Hashable) -> ExitStack:
-    """Room for one export, which closing gives back, once. Raises UnavailableError."""
-    with _lock:
-        if caller in _exporting or len(_exporting) >= EXPORTS_AT_ONCE:
-            raise UnavailableError(TOO_MANY_EXPORTS, retry_after=EXPORT_RETRY_SECONDS)
-        _exporting.add(caller)
-    slot = ExitStack()
-    slot.callback(_exporting.remove, caller)
-    return slot
 
 
 def _pieces(

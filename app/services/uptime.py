@@ -1,10 +1,10 @@
 """How monitors spent their time: by stored transitions, what is derived from them now, and maintenance."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from functools import partial
 from itertools import groupby
-from threading import BoundedSemaphore
 from typing import Any
 
 from sqlalchemy import Select, and_, case, func, select
@@ -17,6 +17,7 @@ from app.domain.uptime import Change, Segment, Span, segments
 from app.errors import UnavailableError
 from app.extensions import db
 from app.models import HealthTransition, MonitorSchedule
+from app.turns import Turns
 
 MANY = 50_000
 """So many transitions take about half a second of a processor: a mailbox that goes up and down all year."""
@@ -24,28 +25,19 @@ MANY_AT_ONCE = 2
 """In one web process, whose other callers would have to wait for all of them."""
 RETRY_SECONDS = 5
 TOO_MUCH = "Too many long histories at once"
-_room = BoundedSemaphore(MANY_AT_ONCE)
+_turns = Turns(MANY_AT_ONCE, partial(UnavailableError, TOO_MUCH, retry_after=RETRY_SECONDS))
 
 
 def span_of(period: TimeRange) -> Span:
     return Span(to_ms(period.from_), to_ms(period.until))
 
 
-@contextmanager
-def room_for(monitor_id: int, within: TimeRange) -> Iterator[None]:
+def room_for(monitor_id: int, within: TimeRange) -> AbstractContextManager[None]:
     """While a monitor's time is looked at that has MANY transitions, only so many others are.
 
     Raises UnavailableError instead of waiting.
     """
-    if not _has_many(monitor_id, within):
-        yield
-        return
-    if not _room.acquire(blocking=False):
-        raise UnavailableError(TOO_MUCH, retry_after=RETRY_SECONDS)
-    try:
-        yield
-    finally:
-        _room.release()
+    return _turns.turn() if _has_many(monitor_id, within) else nullcontext()
 
 
 def _has_many(monitor_id: int, within: TimeRange) -> bool:

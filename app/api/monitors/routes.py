@@ -1,8 +1,5 @@
 """Monitor endpoints (contract 3.2)."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
 from typing import Any
 
 from app.api.auth.schemas import SuccessSchema
@@ -27,6 +24,7 @@ from app.extensions import db
 from app.services import check_history, checks, claims, maintenance_room, monitors
 from app.services.access import Action
 from app.services.monitor_state import state_of
+from app.turns import Turns
 
 MONITOR_PATH: dict[str, Any] = {
     "parameters": [
@@ -49,9 +47,16 @@ CREATE_FAILURES = (
 TESTS_AT_ONCE = 2
 TEST_RETRY_SECONDS = 5
 TOO_MANY_TESTS = "Too many tests at once"
-_testing: set[str] = set()
-"""The keys of the mailboxes that this process is testing."""
-_testing_lock = Lock()
+
+
+def _busy() -> UnavailableError:
+    """The same for all reasons: whether others watch a mailbox is not the caller's to know."""
+    message = "Too many tests are under way, or a check of this mailbox is. Try again soon."
+    return UnavailableError(TOO_MANY_TESTS, message, retry_after=TEST_RETRY_SECONDS)
+
+
+_turns = Turns(TESTS_AT_ONCE, _busy)
+"""Of tests, by the key of the mailbox."""
 
 blp = Blueprint(
     "IMAP/POP monitors",
@@ -167,7 +172,7 @@ def test_imap_pop_monitor(body: dict[str, Any]) -> Any:
         raise _busy()
     # The check may take a minute, and no connection to the database is held meanwhile.
     db.session.remove()
-    with _turn(mailbox_key):
+    with _turns.turn(mailbox_key):
         outcome = checks.run(target, timeout_seconds, settings().target_guard)
     return {
         "status": outcome.status,
@@ -177,26 +182,6 @@ def test_imap_pop_monitor(body: dict[str, Any]) -> Any:
         "diagnostics": outcome.diagnostics,
         "checked_at": started_at,
     }
-
-
-@contextmanager
-def _turn(mailbox_key: str) -> Iterator[None]:
-    """One test of a mailbox at a time, and few at all. Raises UnavailableError."""
-    with _testing_lock:
-        if mailbox_key in _testing or len(_testing) >= TESTS_AT_ONCE:
-            raise _busy()
-        _testing.add(mailbox_key)
-    try:
-        yield
-    finally:
-        with _testing_lock:
-            _testing.remove(mailbox_key)
-
-
-def _busy() -> UnavailableError:
-    """The same for all reasons: whether others watch a mailbox is not the caller's to know."""
-    message = "Too many tests are under way, or a check of this mailbox is. Try again soon."
-    return UnavailableError(TOO_MANY_TESTS, message, retry_after=TEST_RETRY_SECONDS)
 
 
 def document_of(monitor: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Notification channel endpoints (contract section 4)."""
 
-from threading import BoundedSemaphore
 from typing import Any
 
 from app.api.auth.schemas import SuccessSchema
@@ -26,6 +25,7 @@ from app.errors import UnavailableError
 from app.extensions import db
 from app.services import channel_tests, monitors, notification_channels, transport
 from app.services.access import Action
+from app.turns import Turns
 
 CHANNEL_PATH: dict[str, Any] = {
     "parameters": [
@@ -48,7 +48,14 @@ UNKNOWN_OWNER = (
 TESTS_AT_ONCE = 2
 TEST_RETRY_SECONDS = 5
 TOO_MANY_TESTS = "Too many tests at once"
-_test_slots = BoundedSemaphore(TESTS_AT_ONCE)
+
+
+def _busy() -> UnavailableError:
+    message = "Too many tests are under way. Try again soon."
+    return UnavailableError(TOO_MANY_TESTS, message, retry_after=TEST_RETRY_SECONDS)
+
+
+_turns = Turns(TESTS_AT_ONCE, _busy)
 
 blp = Blueprint(
     "Notification channels",
@@ -129,11 +136,5 @@ def test_notification_channel(body: dict[str, Any]) -> Any:
 
 
 def _send(trial: channel_tests.Trial) -> Delivery:
-    """Raises UnavailableError while this process is sending as many tests as it may."""
-    if not _test_slots.acquire(blocking=False):
-        message = "Too many tests are under way. Try again soon."
-        raise UnavailableError(TOO_MANY_TESTS, message, retry_after=TEST_RETRY_SECONDS)
-    try:
+    with _turns.turn():
         return channel_tests.send(trial, transport.transport_of(settings()))
-    finally:
-        _test_slots.release()
