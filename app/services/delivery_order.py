@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, s
 from sqlalchemy.orm import aliased
 
 from app.domain.enums import AlertEvent, AlertStatus, MonitorStatus
+from app.domain.fairness import RESERVED_SHARE, SCARCE_SHARE, fair_share
 from app.extensions import db
 from app.models import Alert, Incident, Monitor
 from app.models.alert import MAY_BE_UNSETTLED
@@ -20,10 +21,6 @@ LOOKED_AT = 50
 """Of what is due so many are looked at of each organization; more than can leave at once."""
 LOOKED_AT_IN_ALL = 1000
 
-SCARCE_SHARE = 4
-"""The last one in so many places is shared out fairly; before that nobody looks who takes them."""
-RESERVED_SHARE = 8
-"""One place in so many is kept for organizations that have none."""
 DOUBTFUL_SHARE = 2
 """One place in so many may be taken by messages to targets that have lately failed."""
 
@@ -93,8 +90,7 @@ def _is_fair(errand: Errand, taken: Collection[Errand], size: int) -> bool:
     if free > size // SCARCE_SHARE:
         return True
     if free > size // RESERVED_SHARE:
-        # As many as each would have if one more organization wanted some.
-        return own < max(size // (len(counts) + 1), 1)
+        return own < fair_share(size, counts)
     return free > 0 and own == 0
 
 

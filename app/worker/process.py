@@ -51,7 +51,8 @@ class Process:
         self._slots = Slots(threads, slow_threads, self._settings.checks_per_host)
         self._writer = Writer(app, self._slots)
         self._scheduler = lanes.build(threads, slow_threads, messenger.THREADS)
-        self._send = send or partial(notifiers.send, transport=transport_of(self._settings))
+        self._transport = transport_of(self._settings)
+        self._send = send or partial(notifiers.send, transport=self._transport)
 
     def start(self) -> None:
         """Raises StartError; nothing is running then."""
@@ -90,10 +91,9 @@ class Process:
         operator = self._settings.operator_email
         if operator is None:
             return Watch(self._settings, pulse, None)
-        transport = transport_of(self._settings)
-        if transport.smtp_url is None:
+        if self._transport.smtp_url is None:
             logger.warning("operator_cannot_be_mailed: OPERATOR_EMAIL is set and SMTP_URL is not")
-        return Watch(self._settings, pulse, partial(notifiers.mail, operator, transport=transport))
+        return Watch(self._settings, pulse, partial(notifiers.mail, operator, transport=self._transport))
 
     def _holding(self, location_id: int, now: datetime) -> Collection[int]:
         """Locations whose incidents may not be told of now, because they may be the location's own fault."""

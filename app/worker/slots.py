@@ -6,12 +6,7 @@ from threading import Condition
 from uuid import UUID
 
 from app.domain.claimed_check import ClaimedCheck
-
-RESERVED_SHARE = 8
-"""One slot in so many is kept for organizations that have few."""
-
-SCARCE_SHARE = 4
-"""The last one in so many free slots are shared out fairly; before that nobody has to look who takes them."""
+from app.domain.fairness import RESERVED_SHARE, SCARCE_SHARE, fair_share
 
 
 class Slots:
@@ -70,7 +65,7 @@ class Slots:
     def fair_share(self, *, is_slow: bool) -> tuple[int, frozenset[int]]:
         """How many slots each organization would have if one more wanted some, and which have as many."""
         counts = Counter(claim.organization_id for claim in self._in_lane(is_slow=is_slow))
-        share = max(self._size[is_slow] // (max(len(counts), 1) + 1), 1)
+        share = fair_share(self._size[is_slow], counts)
         return share, frozenset(organization for organization, count in counts.items() if count >= share)
 
     def _in_lane(self, *, is_slow: bool) -> list[ClaimedCheck]:
