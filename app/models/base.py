@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, MetaData, Uuid
+from sqlalchemy import JSON, BigInteger, ColumnElement, DateTime, Dialect, Enum, Integer, MetaData, Uuid
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -54,6 +54,11 @@ class Identified:
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     public_id: Mapped[UUID] = mapped_column(Uuid, default=uuid4, unique=True)
+
+    @classmethod
+    def is_named(cls, reference: UUID | int) -> ColumnElement[bool]:
+        """The condition that a row is the one that a caller names by either id."""
+        return cls.id == reference if isinstance(reference, int) else cls.public_id == reference
 
 
 IDS_USED_ONCE = {"sqlite_autoincrement": True}

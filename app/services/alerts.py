@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 
 from app.domain.channel_conditions import Recipient, delay_of, wants
-from app.domain.enums import AlertEvent, AlertStatus, MonitorStatus, WarningCode
+from app.domain.enums import AlertEvent, AlertStatus, WarningCode
 from app.extensions import db
 from app.models import Alert, Customer, Incident, Monitor, NotificationChannel, Organization
 from app.models.alert import MAY_BE_UNSETTLED
 from app.services import channels, maintenance
+from app.services.inherited import inherited
 from app.services.locking import begin_writing
 
 WARNING_REMINDER = timedelta(days=1)
@@ -110,7 +112,7 @@ def remind(now: datetime, *, keep: timedelta | None = None) -> int:
             or incident.next_reminder_at > now
         ):
             continue  # somebody else was quicker
-        if monitor.status is MonitorStatus.MAINTENANCE or coverage.covers(monitor.customer_id, monitor.id):
+        if coverage.silences(monitor):
             incident.next_reminder_at = now + QUIET_PAUSE
         else:
             reminded.append(incident)
@@ -156,18 +158,9 @@ def bring_back(now: datetime) -> int:
 
 def _bring_back_reminders(now: datetime) -> int:
     is_ahead = (Incident.ended_at.is_(None), Incident.next_reminder_at > now + CLOCKS_APART)
-    minutes = func.coalesce(Customer.alert_reminder_minutes, Organization.alert_reminder_minutes)
-    found = db.session.execute(
-        select(Incident.id, Incident.subject, Incident.next_reminder_at, minutes.label("minutes"))
-        .join(Monitor, Monitor.id == Incident.monitor_id)
-        .join(Customer, Customer.id == Monitor.customer_id)
-        .join(Organization, Organization.id == Monitor.organization_id)
-        .where(*is_ahead)
-    )
-    latest = {
-        row.id: (row.next_reminder_at, now + _reminder_distance(row.subject, row.minutes)) for row in found
-    }
-    wrong = [number for number, (planned, last) in latest.items() if planned > last + CLOCKS_APART]
+    rules = _reminder_rules(*is_ahead)
+    latest = {row.id: now + _reminder_distance(row) for row in rules}
+    wrong = [row.id for row in rules if row.next_reminder_at > latest[row.id] + CLOCKS_APART]
     rows = db.session.scalars(
         select(Incident)
         .where(Incident.id.in_(wrong[:BROUGHT_BACK_AT_ONCE]), *is_ahead)
@@ -177,7 +170,7 @@ def _bring_back_reminders(now: datetime) -> int:
     )
     moved = list(rows)
     for incident in moved:
-        incident.next_reminder_at = latest[incident.id][1]
+        incident.next_reminder_at = latest[incident.id]
     db.session.flush()
     return len(moved)
 
@@ -326,20 +319,22 @@ def _add(
 
 
 def _reminder_distances(incidents: Sequence[Incident]) -> dict[int, timedelta]:
-    minutes = func.coalesce(Customer.alert_reminder_minutes, Organization.alert_reminder_minutes)
-    found = db.session.execute(
-        select(Monitor.id, minutes.label("minutes"))
+    rules = _reminder_rules(Incident.id.in_([incident.id for incident in incidents]))
+    return {row.id: _reminder_distance(row) for row in rules}
+
+
+def _reminder_rules(*which: ColumnElement[bool]) -> Sequence[Any]:
+    """Of incidents what decides when they are reminded of."""
+    minutes = inherited("alert_reminder_minutes")
+    return db.session.execute(
+        select(Incident.id, Incident.subject, Incident.next_reminder_at, minutes)
+        .join(Monitor, Monitor.id == Incident.monitor_id)
         .join(Customer, Customer.id == Monitor.customer_id)
         .join(Organization, Organization.id == Monitor.organization_id)
-        .where(Monitor.id.in_({incident.monitor_id for incident in incidents}))
-    )
-    by_monitor = {row.id: row.minutes for row in found}
-    return {
-        incident.id: _reminder_distance(incident.subject, by_monitor[incident.monitor_id])
-        for incident in incidents
-    }
+        .where(*which)
+    ).all()
 
 
-def _reminder_distance(subject: str, minutes: int) -> timedelta:
-    distance = timedelta(minutes=minutes)
-    return max(distance, WARNING_REMINDER) if subject in set(WarningCode) else distance
+def _reminder_distance(rule: Any) -> timedelta:
+    distance = timedelta(minutes=rule.alert_reminder_minutes)
+    return max(distance, WARNING_REMINDER) if rule.subject in set(WarningCode) else distance

@@ -152,8 +152,7 @@ def _get(actor: Actor, identifier: str) -> ApiToken:
     reference = parse_reference(identifier)
     if reference is None:
         raise InvalidError(INVALID_TOKEN)
-    column = ApiToken.id if isinstance(reference, int) else ApiToken.public_id
-    token = db.session.scalar(select(ApiToken).where(column == reference))
+    token = db.session.scalar(select(ApiToken).where(ApiToken.is_named(reference)))
     if token is None:
         raise NotFoundError(NOT_FOUND)
     access.require_visible(

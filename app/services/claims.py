@@ -16,6 +16,7 @@ from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import MonitorStatus
 from app.extensions import db
 from app.models import Customer, Monitor, MonitorSchedule, Organization
+from app.services.inherited import inherited
 from app.services.schedules import LEASE_MARGIN_MS, is_free, next_slot
 
 CLAIM_LOCK = 7_455_274
@@ -88,12 +89,8 @@ def claim(location_id: int, now: datetime, limit: int, choice: Choice = EVERYBOD
             Monitor.config_encrypted,
             Monitor.customer_id,
             (Monitor.status == MonitorStatus.MAINTENANCE).label("is_maintenance"),
-            func.coalesce(Customer.alert_consecutive_checks, Organization.alert_consecutive_checks).label(
-                "alert_checks"
-            ),
-            func.coalesce(
-                Customer.recovery_consecutive_checks, Organization.recovery_consecutive_checks
-            ).label("recovery_checks"),
+            inherited("alert_consecutive_checks").label("alert_checks"),
+            inherited("recovery_consecutive_checks").label("recovery_checks"),
         )
         .join(Monitor, Monitor.id == MonitorSchedule.monitor_id)
         .join(Customer, Customer.id == Monitor.customer_id)

@@ -26,8 +26,7 @@ def find(actor: Actor, reference: UUID | int, organization_id: int | None = None
 
     Raises NotFoundError, or ForbiddenError for one outside the actor's customers.
     """
-    column = Customer.public_id if isinstance(reference, UUID) else Customer.id
-    customer = db.session.scalar(select(Customer).where(column == reference))
+    customer = db.session.scalar(select(Customer).where(Customer.is_named(reference)))
     if customer is None or organization_id not in {None, customer.organization_id}:
         raise NotFoundError(CUSTOMER_NOT_FOUND)
     access.require_visible(

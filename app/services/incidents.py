@@ -117,10 +117,10 @@ def _monitors(
     """The ids of the monitors that are asked about, as far as the actor may see them."""
     of = [Monitor.organization_id == organization, access.visible_monitors(actor)]
     if customer_id is not None:
-        column = Customer.id if isinstance(customer_id, int) else Customer.public_id
-        of.append(Monitor.customer_id == select(Customer.id).where(column == customer_id).scalar_subquery())
+        customer = select(Customer.id).where(Customer.is_named(customer_id))
+        of.append(Monitor.customer_id == customer.scalar_subquery())
     if monitor_id is not None:
-        of.append((Monitor.id if isinstance(monitor_id, int) else Monitor.public_id) == monitor_id)
+        of.append(Monitor.is_named(monitor_id))
     return select(Monitor.id).where(*of)
 
 
@@ -147,8 +147,7 @@ def get(actor: Actor, identifier: str) -> Incident:
     reference = parse_reference(identifier)
     if reference is None:
         raise InvalidError(INVALID_INCIDENT)
-    column = Incident.public_id if isinstance(reference, UUID) else Incident.id
-    incident = db.session.scalar(select(Incident).where(column == reference).options(_WHOSE))
+    incident = db.session.scalar(select(Incident).where(Incident.is_named(reference)).options(_WHOSE))
     if incident is None:
         raise NotFoundError(NOT_FOUND)
     return _visible(actor, incident)

@@ -74,6 +74,11 @@ class Coverage:
     def covers(self, customer_id: int, monitor_id: int) -> bool:
         return customer_id in self.customers or monitor_id in self.monitors
 
+    def silences(self, monitor: Any) -> bool:
+        """Whether the monitor is in maintenance, be it by a window or by its own status."""
+        by_status: bool = monitor.status is MonitorStatus.MAINTENANCE
+        return by_status or self.covers(monitor.customer_id, monitor.id)
+
 
 def covered(at: datetime, asked: Mapping[int, int]) -> Coverage:
     """What is covered at an instant that is not long ago. `asked`: monitors' numbers -> their customers'.

@@ -55,8 +55,9 @@ def get(actor: Actor, identifier: str) -> MaintenanceWindow:
     reference = parse_reference(identifier)
     if reference is None:
         raise InvalidError(INVALID_WINDOW)
-    column = MaintenanceWindow.public_id if isinstance(reference, UUID) else MaintenanceWindow.id
-    return _visible(actor, db.session.scalar(select(MaintenanceWindow).where(column == reference)))
+    return _visible(
+        actor, db.session.scalar(select(MaintenanceWindow).where(MaintenanceWindow.is_named(reference)))
+    )
 
 
 def _visible(actor: Actor, window: MaintenanceWindow | None) -> MaintenanceWindow:
@@ -121,8 +122,7 @@ def list_page(
 
 
 def _concerns(reference: UUID | int) -> ColumnElement[bool]:
-    column = Monitor.public_id if isinstance(reference, UUID) else Monitor.id
-    monitor = select(Monitor.id, Monitor.customer_id).where(column == reference).subquery()
+    monitor = select(Monitor.id, Monitor.customer_id).where(Monitor.is_named(reference)).subquery()
     return concerns(select(monitor.c.id).scalar_subquery(), select(monitor.c.customer_id).scalar_subquery())
 
 

@@ -78,8 +78,7 @@ def find(actor: Actor, reference: UUID | int, organization_id: int) -> Monitor:
 
     Raises NotFoundError, ForbiddenError.
     """
-    column = Monitor.public_id if isinstance(reference, UUID) else Monitor.id
-    wanted = (column == reference, Monitor.organization_id == organization_id)
+    wanted = (Monitor.is_named(reference), Monitor.organization_id == organization_id)
     return _visible(actor, db.session.scalar(select(Monitor).where(*wanted)))
 
 
@@ -150,8 +149,7 @@ def _conditions(
 ) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [Monitor.organization_id == organization]
     if customer_id is not None:
-        column = Customer.id if isinstance(customer_id, int) else Customer.public_id
-        customer = select(Customer.id).where(column == customer_id)
+        customer = select(Customer.id).where(Customer.is_named(customer_id))
         conditions.append(Monitor.customer_id == customer.scalar_subquery())
     if search:
         pattern = contains(search)

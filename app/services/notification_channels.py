@@ -41,8 +41,9 @@ def get(actor: Actor, identifier: str) -> NotificationChannel:
 
 
 def find(actor: Actor, reference: UUID | int) -> NotificationChannel:
-    column = NotificationChannel.id if isinstance(reference, int) else NotificationChannel.public_id
-    return _visible(actor, db.session.scalar(select(NotificationChannel).where(column == reference)))
+    return _visible(
+        actor, db.session.scalar(select(NotificationChannel).where(NotificationChannel.is_named(reference)))
+    )
 
 
 def _visible(actor: Actor, channel: NotificationChannel | None) -> NotificationChannel:

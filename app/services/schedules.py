@@ -228,21 +228,15 @@ def recheck_after_maintenance(location_id: int, now: datetime) -> int:
     now_ms = to_ms(now)
     row = MonitorSchedule
     found = db.session.execute(
-        select(row.id, Monitor.id.label("monitor_id"), Monitor.customer_id, Monitor.status)
+        select(row.id.label("schedule_id"), Monitor.id, Monitor.customer_id, Monitor.status)
         .join(Monitor, Monitor.id == row.monitor_id)
         .where(row.location_id == location_id, row.in_maintenance, row.next_check_at_ms > now_ms)
         .where(is_free(row, now_ms), or_(row.health == Health.DOWN, row.warning_alarms.is_not(None)))
     ).all()
     if not found:
         return 0
-    asked = {schedule.monitor_id: schedule.customer_id for schedule in found}
-    coverage = maintenance.covered(now, asked)
-    over = [
-        schedule.id
-        for schedule in found
-        if schedule.status is not MonitorStatus.MAINTENANCE
-        and not coverage.covers(schedule.customer_id, schedule.monitor_id)
-    ]
+    coverage = maintenance.covered(now, {monitor.id: monitor.customer_id for monitor in found})
+    over = [monitor.schedule_id for monitor in found if not coverage.silences(monitor)]
     if over:
         # Who holds a row at this moment is about to settle it, and waiting for it could be a deadlock.
         waiting = select(row.id).where(row.id.in_(over), row.next_check_at_ms > now_ms, is_free(row, now_ms))

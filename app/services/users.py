@@ -37,8 +37,7 @@ def get(actor: Actor, identifier: str) -> User:
     reference = parse_reference(identifier)
     if reference is None:
         raise InvalidError(INVALID_USER)
-    column = User.public_id if isinstance(reference, UUID) else User.id
-    return _manageable(actor, db.session.scalar(select(User).where(column == reference)))
+    return _manageable(actor, db.session.scalar(select(User).where(User.is_named(reference))))
 
 
 def get_by_email(actor: Actor, email: str) -> User:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, exists, func, select, update
 
 from app.clock import from_ms, to_ms
-from app.domain.enums import CheckStatus, Health, MonitorStatus
+from app.domain.enums import CheckStatus, Health
 from app.domain.health import Rules, conclude, quorum
 from app.extensions import db
 from app.models import (
@@ -27,6 +27,7 @@ from app.models import (
 from app.models.monitor_schedule import IS_DOWN
 from app.services import incident_lifecycle, maintenance
 from app.services.incident_lifecycle import DOWNTIME, Beginning, Ending
+from app.services.inherited import inherited
 from app.services.locking import begin_writing
 from app.services.streaks import Step, is_raised
 from app.services.upserts import insert_into
@@ -237,9 +238,8 @@ def _situations(by_monitor: Mapping[int, Sequence[Step]], now: datetime) -> list
         Situation(
             monitor_id=row.id,
             organization_id=row.organization_id,
-            rules=Rules(locations=row.locations),
-            in_maintenance=row.status is MonitorStatus.MAINTENANCE
-            or coverage.covers(row.customer_id, row.id),
+            rules=Rules(locations=row.alert_location_threshold_count),
+            in_maintenance=coverage.silences(row),
             health=before[row.id],
             rows=rows[row.id],
             steps=by_monitor[row.id],
@@ -267,16 +267,13 @@ def _schedule_rows(ids: Sequence[int]) -> Any:
 
 
 def _monitors(ids: Sequence[int]) -> Any:
-    locations = func.coalesce(
-        Customer.alert_location_threshold_count, Organization.alert_location_threshold_count
-    )
     return (
         select(
             Monitor.id,
             Monitor.organization_id,
             Monitor.customer_id,
             Monitor.status,
-            locations.label("locations"),
+            inherited("alert_location_threshold_count"),
         )
         .join(Customer, Customer.id == Monitor.customer_id)
         .join(Organization, Organization.id == Monitor.organization_id)
