@@ -44,11 +44,6 @@ def somebody(login: Callable[[User], Caller], user: User) -> Caller:
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
 def monitor(make: Factory, customer: Customer) -> Monitor:
     make.location()
     return make.monitor(customer)

@@ -33,16 +33,6 @@ TEST = f"{MONITORS}/test"
 LONG_AGO = timedelta(seconds=61)
 
 
-@pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
-def monitor(make: Factory, customer: Customer) -> Monitor:
-    return make.monitor(customer)
-
-
 class TestTrigger:
     def test_the_answer_is_the_contracts(self, admin: Caller, make: Factory, customer: Customer) -> None:
         make.location(code="local")

@@ -30,11 +30,6 @@ COUNTS = ["alertConsecutiveChecks", "recoveryConsecutiveChecks", "alertLocationT
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
 def restricted(
     make: Factory, house: Organization, login: Callable[[User], Caller], customer: Customer
 ) -> Caller:

@@ -16,7 +16,6 @@ from app.extensions import db
 from app.models import (
     CheckResult,
     Customer,
-    HealthTransition,
     Location,
     MaintenancePeriod,
     Monitor,
@@ -24,6 +23,7 @@ from app.models import (
     Organization,
 )
 from app.services import details, rollups, uptime
+from tests.api.seen import note
 from tests.calling import Caller, assert_failure, monitor_path
 from tests.factories import Factory
 
@@ -35,11 +35,6 @@ TIMES = ("upMs", "downMs", "maintenanceMs", "noDataMs", "notWatchedMs")
 HOUR = 3_600_000
 CHANGE = "date=2026-03-29&timeZone=Europe/Berlin"
 """The day on which clocks in Berlin leave out an hour: from 23:00 in UTC the day before, 23 hours."""
-
-
-@pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
 
 
 @pytest.fixture
@@ -62,18 +57,6 @@ def ask(admin: Caller, monitor: Monitor) -> Callable[..., Any]:
         return response.get_json()
 
     return ask
-
-
-def note(monitor: Monitor, location: Location, *changes: tuple[str, Health]) -> None:
-    """What the location saw from these instants on."""
-    for at, health in changes:
-        row = {"monitor_id": monitor.id, "location_id": location.id, "health": health}
-        db.session.add(HealthTransition(**row, started_at=datetime.fromisoformat(at)))
-    known_for_long = {"health": changes[-1][1], "data_until_ms": to_ms(utcnow() + timedelta(days=9))}
-    db.session.execute(
-        update(MonitorSchedule).where(MonitorSchedule.monitor_id == monitor.id).values(known_for_long)
-    )
-    db.session.commit()
 
 
 def add_results(monitor: Monitor, location: Location, *results: tuple[str, CheckStatus, int]) -> None:

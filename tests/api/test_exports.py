@@ -36,11 +36,6 @@ TRICKS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1+1", "＝1
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
 def location(make: Factory) -> Location:
     return make.location(name="Nuremberg, DE", code="de-nbg")
 

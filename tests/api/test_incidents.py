@@ -30,11 +30,6 @@ def customer(make: Factory, house: Organization) -> Customer:
     return make.customer(house)
 
 
-@pytest.fixture
-def monitor(make: Factory, customer: Customer) -> Monitor:
-    return make.monitor(customer)
-
-
 def listed(caller: Caller, query: str = "") -> list[int]:
     """The ids in a list that is no longer than one page."""
     answer = caller.get(f"{INCIDENTS}?{query}").get_json()

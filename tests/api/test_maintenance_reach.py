@@ -23,16 +23,6 @@ MONITOR_NOT_FOUND = "IMAP/POP monitor not found"
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
-def monitor(make: Factory, customer: Customer) -> Monitor:
-    return make.monitor(customer)
-
-
-@pytest.fixture
 def restricted(
     make: Factory, house: Organization, login: Callable[[User], Caller], customer: Customer
 ) -> Caller:

@@ -18,16 +18,6 @@ from tests.factories import Factory
 TOO_MANY = (409, "Too many maintenance windows")
 
 
-@pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
-def monitor(make: Factory, customer: Customer) -> Monitor:
-    return make.monitor(customer)
-
-
 def test_a_customer_has_so_many_windows_ahead_and_no_more(
     admin: Caller, make: Factory, house: Organization, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,16 +31,6 @@ MONITOR_NOT_FOUND = "IMAP/POP monitor not found"
 OWN_KEYS = {"id", "publicId", "organizationId", "customerId", "targets", "imapPopMonitorId", "createdAt"}
 
 
-@pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
-def monitor(make: Factory, customer: Customer) -> Monitor:
-    return make.monitor(customer)
-
-
 def errors_of(response: Any) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = assert_failure(response, 400, "Invalid request body")["errors"]
     return errors

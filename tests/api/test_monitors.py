@@ -35,16 +35,6 @@ every_method = pytest.mark.parametrize(("method", "suffix"), METHODS, ids=str)
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
-def monitor(make: Factory, customer: Customer) -> Monitor:
-    return make.monitor(customer)
-
-
-@pytest.fixture
 def restricted(
     make: Factory, house: Organization, login: Callable[[User], Caller], customer: Customer
 ) -> Caller:

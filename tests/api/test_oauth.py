@@ -8,7 +8,7 @@ from flask import Flask, current_app
 
 from app.domain.enums import Role
 from app.extensions import db
-from app.models import Customer, Monitor, Organization
+from app.models import Customer, Monitor
 from tests.calling import Caller, assert_failure, monitor_path
 from tests.factories import Factory
 from tests.parts.certificates import authority
@@ -32,11 +32,6 @@ GOOGLE = {"preset": "google", "clientId": "c", "clientSecret": "s", "refreshToke
 def named(value: Any) -> str:
     """Certificates differ from run to run, and names of tests must not."""
     return str(value).partition("-----")[0]
-
-
-@pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
 
 
 @pytest.fixture

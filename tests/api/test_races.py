@@ -22,11 +22,6 @@ def monitor(make: Factory, house: Organization) -> Monitor:
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
 def channel(make: Factory, house: Organization) -> NotificationChannel:
     return make.channel(house)
 

@@ -13,7 +13,7 @@ from sqlalchemy import make_url, select, text, update
 from app.crypto import DecryptionError
 from app.domain.enums import Role
 from app.extensions import db
-from app.models import Customer, Monitor, Organization
+from app.models import Customer, Monitor
 from app.services import monitors
 from tests.calling import MONITORS, Caller, assert_failure, monitor_path
 from tests.conftest import ENVIRON
@@ -44,11 +44,6 @@ MASKED: dict[str, Any] = {
 NEW = {"name": "x", "hostname": "a.example"}
 SECRETS = (PASSWORD, "inner-secret", "token-secret", "list-secret", "12345")
 OLD_KEY, NEW_KEY = ENVIRON["CREDENTIALS_KEYS"], "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU="
-
-
-@pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
 
 
 @pytest.fixture

@@ -55,16 +55,6 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
-def monitor(make: Factory, customer: Customer) -> Monitor:
-    return make.monitor(customer)
-
-
-@pytest.fixture
 def incident(make: Factory, monitor: Monitor) -> Incident:
     return make.incident(monitor)
 

@@ -8,21 +8,19 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
 
-from app.clock import to_ms, utcnow
+from app.clock import utcnow
 from app.domain.enums import CheckStatus, Health
 from app.extensions import db
 from app.models import (
     Customer,
-    HealthTransition,
     Location,
     MaintenancePeriod,
     Monitor,
-    MonitorSchedule,
     Organization,
 )
 from app.services import rollups, sla
+from tests.api.seen import note
 from tests.api.test_exports import streamed
 from tests.calling import Caller, assert_failure, customer_path
 from tests.factories import Factory
@@ -52,18 +50,6 @@ def ask(admin: Caller, customer: Customer) -> Callable[..., list[dict[str, str]]
         return list(csv.DictReader(StringIO(response.get_data(as_text=True), newline="")))
 
     return ask
-
-
-def note(monitor: Monitor, location: Location, *changes: tuple[str, Health]) -> None:
-    """What the location saw from these instants on."""
-    for at, health in changes:
-        row = {"monitor_id": monitor.id, "location_id": location.id, "health": health}
-        db.session.add(HealthTransition(**row, started_at=datetime.fromisoformat(at)))
-    known_for_long = {"health": changes[-1][1], "data_until_ms": to_ms(utcnow() + timedelta(days=9))}
-    db.session.execute(
-        update(MonitorSchedule).where(MonitorSchedule.monitor_id == monitor.id).values(known_for_long)
-    )
-    db.session.commit()
 
 
 def add_checks(monitor: Monitor, location: Location, *checks: tuple[str, CheckStatus, int]) -> None:

@@ -35,11 +35,6 @@ from tests.factories import Factory
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
 def monitor(make: Factory, customer: Customer) -> Monitor:
     make.location()
     return make.monitor(customer)

@@ -30,11 +30,6 @@ on_both_paths = pytest.mark.parametrize("path", PATHS)
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
 def restricted(
     make: Factory, house: Organization, login: Callable[[User], Caller], customer: Customer
 ) -> Callable[[Role], Caller]:

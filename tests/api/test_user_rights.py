@@ -28,11 +28,6 @@ def user_path(user: Any) -> str:
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
 def editor(make: Factory, house: Organization) -> User:
     """Somebody to be managed."""
     return make.user(house, Role.EDITOR)

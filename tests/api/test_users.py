@@ -42,11 +42,6 @@ def entries() -> list[AuditEntry]:
 
 
 @pytest.fixture
-def customer(make: Factory, house: Organization) -> Customer:
-    return make.customer(house)
-
-
-@pytest.fixture
 def editor(make: Factory, house: Organization) -> User:
     """Somebody to be managed."""
     return make.user(house, Role.EDITOR, email="bob@example.com", first_name="Bob")
