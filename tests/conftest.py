@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +106,18 @@ def make_app(database_url: str) -> Iterator[Any]:
 
 
 def empty(app: Flask) -> None:
+    """Runs after every test: so the texts are made once, and PostgreSQL is told all at once."""
     with app.app_context():
-        for table in reversed(db.metadata.sorted_tables):
-            db.session.execute(table.delete())
+        connection = db.session.connection()
+        texts = _emptying()
+        for text in ("; ".join(texts),) if connection.dialect.name == "postgresql" else texts:
+            connection.exec_driver_sql(text)
         db.session.commit()
+
+
+@cache
+def _emptying() -> tuple[str, ...]:
+    return tuple(f"DELETE FROM {table.name}" for table in reversed(db.metadata.sorted_tables))
 
 
 @pytest.fixture
