@@ -117,7 +117,7 @@ def empty(app: Flask) -> None:
 
 @cache
 def _emptying() -> tuple[str, ...]:
-    return tuple(f"DELETE FROM {table.name}" for table in reversed(db.metadata.sorted_tables))
+    return tuple(str(table.delete()) for table in reversed(db.metadata.sorted_tables))
 
 
 @pytest.fixture
