@@ -78,7 +78,7 @@ def begin(beginnings: Sequence[Beginning], now: datetime) -> None:
     db.session.add_all(incidents)
     db.session.flush()  # the ids
     for incident in incidents:
-        _note(incident, IncidentEventKind.OPENED, incident.error_message, now)
+        note(incident, IncidentEventKind.OPENED, incident.error_message, now)
     alerts.announce(incidents, now)
 
 
@@ -93,7 +93,7 @@ def end(endings: Sequence[Ending], now: datetime) -> None:
         incident.resolved_at = now
         incident.next_reminder_at = None
         incident.was_abandoned = one.is_abandoned
-        _note(incident, IncidentEventKind.RESOLVED, NOT_WATCHED if one.is_abandoned else None, now)
+        note(incident, IncidentEventKind.RESOLVED, NOT_WATCHED if one.is_abandoned else None, now)
     db.session.flush()  # incidents are locked before their alerts, by everybody
     alerts.conclude([one.incident for one in endings], now)
 
@@ -126,5 +126,15 @@ def _shown(one: Beginning, location: Location, result: CheckResult | None) -> di
     }
 
 
-def _note(incident: Incident, kind: IncidentEventKind, text: str | None, now: datetime) -> None:
-    db.session.add(IncidentEvent(incident_id=incident.id, created_at=now, kind=kind, text=text))
+def note(
+    incident: Incident,
+    kind: IncidentEventKind,
+    text: str | None,
+    now: datetime,
+    *,
+    actor_name: str | None = None,
+) -> None:
+    """Add a line to the timeline; without a name nobody did it."""
+    db.session.add(
+        IncidentEvent(incident_id=incident.id, created_at=now, kind=kind, actor_name=actor_name, text=text)
+    )

@@ -16,6 +16,7 @@ from app.models.alert import IS_TOLD
 from app.services import access, audit, monitors
 from app.services.access import Actor
 from app.services.identifiers import parse_reference, parse_uuid
+from app.services.incident_lifecycle import note
 from app.services.locking import locked
 
 NOT_FOUND = "Incident not found"
@@ -223,7 +224,7 @@ def acknowledge(actor: Actor, identifier: str, *, now: datetime) -> Incident:
     incident.acknowledged_at, incident.acknowledged_by = now, actor.name
     incident.next_reminder_at = None
     _cancel_alerts(incident)
-    _note(incident, IncidentEventKind.ACKNOWLEDGED, actor, now)
+    note(incident, IncidentEventKind.ACKNOWLEDGED, None, now, actor_name=actor.name)
     audit.record(actor, AuditAction.INCIDENT_ACKNOWLEDGE, incident, now=now, changes=changes)
     return incident
 
@@ -231,7 +232,7 @@ def acknowledge(actor: Actor, identifier: str, *, now: datetime) -> Incident:
 def comment(actor: Actor, identifier: str, *, text: str, now: datetime) -> Incident:
     """Add to the timeline what somebody has to say, also when all is over."""
     incident = _held(actor, identifier)
-    _note(incident, IncidentEventKind.COMMENTED, actor, now, text)
+    note(incident, IncidentEventKind.COMMENTED, text, now, actor_name=actor.name)
     changes = audit.changes_of({"text": None}, {"text": text})
     audit.record(actor, AuditAction.INCIDENT_COMMENT, incident, now=now, changes=changes)
     return incident
@@ -242,14 +243,6 @@ def _cancel_alerts(incident: Incident) -> None:
     waiting = (Alert.incident_id == incident.id, Alert.status == AlertStatus.PENDING)
     of_failure = Alert.event.in_([AlertEvent.ALERT, AlertEvent.REMINDER])
     db.session.execute(update(Alert).where(*waiting, of_failure).values(status=AlertStatus.CANCELLED))
-
-
-def _note(
-    incident: Incident, kind: IncidentEventKind, actor: Actor, now: datetime, text: str | None = None
-) -> None:
-    db.session.add(
-        IncidentEvent(incident_id=incident.id, created_at=now, kind=kind, actor_name=actor.name, text=text)
-    )
 
 
 def history(actor: Actor, identifier: str) -> Newest[Incident]:

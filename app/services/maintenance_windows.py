@@ -103,8 +103,7 @@ def list_page(
     organization = access.organization_in_question(actor, organization_id)
     conditions = [MaintenanceWindow.organization_id == organization, access.visible_windows(actor)]
     if customer_id is not None:
-        column = Customer.public_id if isinstance(customer_id, UUID) else Customer.id
-        customer = select(Customer.id).where(column == customer_id)
+        customer = select(Customer.id).where(Customer.is_named(customer_id))
         conditions.append(MaintenanceWindow.customer_id == customer.scalar_subquery())
     if imap_pop_monitor_id is not None:
         conditions.append(_concerns(imap_pop_monitor_id))

@@ -16,6 +16,7 @@ from app.domain.enums import AlertStatus, CheckStatus, Health
 from app.domain.reference import Reference
 from app.extensions import db
 from app.models import Alert, Incident, Location, MonitorSchedule
+from app.models.alert import MAY_BE_UNSETTLED
 from app.net.references import all_unreachable
 from app.services.locations import ACTIVE_FOR
 from app.services.schedules import is_free
@@ -173,7 +174,8 @@ def count_held(now: datetime) -> int:
             .select_from(Alert)
             .join(Incident, Incident.id == Alert.incident_id)
             .join(Location, Location.id == Incident.location_id)
-            .where(Alert.status == AlertStatus.PENDING, Alert.due_at <= now, _is_suspect(now))
+            .where(MAY_BE_UNSETTLED, Alert.status == AlertStatus.PENDING)
+            .where(Alert.due_at <= now, _is_suspect(now))
         )
         or 0
     )

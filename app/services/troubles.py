@@ -8,6 +8,7 @@ from sqlalchemy import select
 from app.domain.enums import AlertStatus, TroubleKind
 from app.extensions import db
 from app.models import Alert, Incident, Location
+from app.models.alert import MAY_BE_UNSETTLED
 from app.services import lateness, locations
 from app.services.lateness import LATE_AFTER
 
@@ -16,7 +17,6 @@ STILL_TRIED = timedelta(hours=1)
 """How long after the last attempt that failed it is still known that none would arrive."""
 RECENT = 200
 """Attempts to look at."""
-UNSETTLED = (AlertStatus.PENDING, AlertStatus.SENDING)
 
 
 def look(location_id: int, now: datetime, *, checks_per_host: int) -> dict[TroubleKind, datetime | None]:
@@ -71,7 +71,7 @@ def _waiting_since(now: datetime) -> datetime | None:
         select(Alert.due_at)
         .join(Incident, Incident.id == Alert.incident_id)
         .join(Location, Location.id == Incident.location_id)
-        .where(Alert.status.in_(UNSETTLED), Alert.due_at <= now - UNDELIVERED_AFTER)
+        .where(MAY_BE_UNSETTLED, Alert.due_at <= now - UNDELIVERED_AFTER)
         .where(Location.suspect_since.is_(None))
         .order_by(Alert.due_at)
         .limit(1)
@@ -79,5 +79,5 @@ def _waiting_since(now: datetime) -> datetime | None:
 
 
 def _is_tried_again() -> bool:
-    query = select(Alert.id).where(Alert.status.in_(UNSETTLED), Alert.attempt > 1).limit(1)
+    query = select(Alert.id).where(MAY_BE_UNSETTLED, Alert.attempt > 1).limit(1)
     return db.session.scalar(query) is not None

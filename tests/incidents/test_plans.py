@@ -11,7 +11,7 @@ from app.clock import to_ms, utcnow
 from app.domain.notification import Delivery
 from app.extensions import db
 from app.models import Alert, Customer, Incident, Location, MonitorSchedule
-from app.services import alerts, checks, claims, delivery, schedules, verdicts
+from app.services import alerts, checks, claims, delivery, schedules, self_watch, verdicts
 from app.services.checks import CheckRecord
 from bench.api_fill import House, analyze, fill, lay_out_by_day
 from bench.incident_fill import fill_incidents
@@ -114,6 +114,10 @@ def test_concluding_without_a_result() -> None:
     db.session.commit()
     assert scans(lambda: verdicts.reconsider(verdicts.doubtful(), utcnow()), BIG) == []
     undo()
+
+
+def test_counting_what_is_held() -> None:
+    assert scans(lambda: self_watch.count_held(utcnow()), BIG) == []
 
 
 def test_looking_what_maintenance_has_left() -> None:
