@@ -1,25 +1,19 @@
 """Every setting of Pillarbox: its name, its default, what it means, and how a bad value stops the start.
 
-`Settings` is the one list; the table in the README is tested against it.
+`Settings` is the one list; the table in docs/settings.md is tested against it.
 """
 
 import base64
-import binascii
 import os
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from email.utils import parseaddr
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
+from app import setting_values as values
 from app.domain.http_url import HttpUrl, split_http_url
 from app.domain.reference import Reference, parse_references
 from app.domain.sms_url import read_sms_url
@@ -29,131 +23,10 @@ from app.errors import SettingError
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_JWT_KEY_BYTES = 32
-CREDENTIALS_KEY_BYTES = 32
-Network = IPv4Network | IPv6Network
-ANY_ORIGIN = "*"
-_ORIGIN = re.compile(r"(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
-_USUAL_PORT = {"http": "80", "https": "443"}
-_EMAIL = r"(?=.{3,320}$)[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+"
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _boolean(value: str) -> bool:
-    try:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
-    except KeyError:
-        raise ValueError("is neither true nor false") from None
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
-            raise ValueError(f"is not a whole number from {low} to {high}")
-        return int(value)
-
-    return parse
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in choices:
-            raise ValueError(f"is none of {', '.join(choices)}")
-        return value
-
-    return parse
-
-
-def _matching(pattern: str, meaning: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"is not {meaning}")
-        return value
-
-    return parse
-
-
-def _networks(value: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
-    except ValueError as error:
-        raise ValueError(f"is not a comma-separated list of networks ({error})") from None
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    return (ANY_ORIGIN,) if value == ANY_ORIGIN else tuple(_origin(part.strip()) for part in value.split(","))
-
-
-def _origin(text: str) -> str:
-    """As browsers write it: in small letters, and without the port that goes without saying."""
-    match = _ORIGIN.fullmatch(text.lower())
-    if match is None or int(match[3] or 0) > 65535:
-        raise ValueError(f"is neither `*` nor a list of origins like https://app.example.com: see {text!r}")
-    scheme, host, port = match.groups()
-    return f"{scheme}://{host}" if port in {None, _USUAL_PORT[scheme]} else f"{scheme}://{host}:{port}"
-
-
-def _database_url(value: str) -> str:
-    if value.startswith(("postgresql://", "postgres://")):
-        value = "postgresql+psycopg://" + value.split("://", 1)[1]
-    elif not value.startswith(("postgresql+psycopg://", "sqlite://")):
-        raise ValueError("is neither an sqlite: nor a postgresql: URL")
-    try:
-        make_url(value)
-    except (ArgumentError, ValueError):
-        # Its own text may quote the password.
-        raise ValueError("is not a URL that can be read") from None
-    return value
-
-
-def _redis_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        is_url = parts.scheme in {"redis", "rediss", "redis+unix"} and bool(parts.netloc or parts.path)
-        is_url = is_url and parts.port != 0
-    except ValueError:
-        is_url = False
-    if not is_url:
-        raise ValueError("is not a redis URL")
-    return value
-
-
-def _sender(value: str) -> str:
-    address = parseaddr(value)[1]
-    if not re.fullmatch(_EMAIL, address) or not re.fullmatch(r"[^\x00-\x1f\x7f-\x9f]+", value):
-        raise ValueError("is neither an e-mail address nor a name with one in angle brackets")
-    return value
-
-
-def _public_url(value: str) -> str:
-    split_http_url(value)
-    return value.rstrip("/")
-
-
-def _jwt_key(value: str) -> str:
-    if len(value.encode()) < MIN_JWT_KEY_BYTES:
-        raise ValueError(f"has fewer than {MIN_JWT_KEY_BYTES} bytes")
-    return value
-
-
-def _credentials_keys(value: str) -> tuple[bytes, ...]:
-    keys = tuple(_decode_key(part.strip()) for part in value.split(",") if part.strip())
-    if not keys or any(len(key) != CREDENTIALS_KEY_BYTES for key in keys):
-        raise ValueError(f"is not a comma-separated list of base64 keys of {CREDENTIALS_KEY_BYTES} bytes")
-    return keys
-
-
-def _decode_key(text: str) -> bytes:
-    try:
-        return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
-    except binascii.Error:
-        return b""
 
 
 def _new_credentials_key() -> str:
-    return base64.b64encode(secrets.token_bytes(CREDENTIALS_KEY_BYTES)).decode()
+    return base64.b64encode(secrets.token_bytes(values.CREDENTIALS_KEY_BYTES)).decode()
 
 
 def _setting(
@@ -182,73 +55,79 @@ class Settings:
     """All settings, parsed. The environment's name of each is the attribute's in capitals."""
 
     database_url: str = _setting(
-        _database_url,
+        values.database_url,
         "`sqlite:///file.db` (relative to `instance/`) or `postgresql://…`",
         "sqlite:///pillarbox.db",
         is_secret=True,
     )
     redis_url: str | None = _setting(
-        _redis_url,
+        values.redis_url,
         "where rate limits are counted; without it each web process counts for itself",
         None,
         is_secret=True,
     )
-    host: str = _setting(_text, "address the web process listens on", "127.0.0.1")
-    port: int = _setting(_integer(1, 65535), "port the web process listens on", 8000)
-    web_concurrency: int = _setting(_integer(1, 64), "web processes, of 8 threads each", 1)
+    host: str = _setting(values.text, "address the web process listens on", "127.0.0.1")
+    port: int = _setting(values.integer(1, 65535), "port the web process listens on", 8000)
+    web_concurrency: int = _setting(values.integer(1, 64), "web processes, of 8 threads each", 1)
     trusted_proxies: int = _setting(
-        _integer(0, 10), "how many reverse proxies in front may tell the caller's address", 0
+        values.integer(0, 10), "how many reverse proxies in front may tell the caller's address", 0
     )
     cors_origins: tuple[str, ...] = _setting(
-        _origins,
+        values.origins,
         "origins whose pages may call the API, comma-separated: `https://app.example.com`, or `*` for any",
         (),
     )
     jwt_secret_key: str = _setting(
-        _jwt_key, "signs session tokens", generate=lambda: secrets.token_urlsafe(48), is_secret=True
+        values.jwt_key, "signs session tokens", generate=lambda: secrets.token_urlsafe(48), is_secret=True
     )
     credentials_keys: tuple[bytes, ...] = _setting(
-        _credentials_keys,
+        values.credentials_keys,
         "base64 keys of 32 bytes, comma-separated, that encrypt mailbox secrets; the first encrypts",
         generate=_new_credentials_key,
         is_secret=True,
     )
     admin_email: str = _setting(
-        _matching(_EMAIL, "an e-mail address"), "login of the first admin", "admin@example.com"
+        values.matching(values.EMAIL, "an e-mail address"), "login of the first admin", "admin@example.com"
     )
     admin_password: str = _setting(
-        _matching(r"[^\x00-\x1f\x7f-\x9f]{12,1024}", "of 12 to 1024 characters without control characters"),
+        values.matching(
+            r"[^\x00-\x1f\x7f-\x9f]{12,1024}", "of 12 to 1024 characters without control characters"
+        ),
         "password of the first admin",
         generate=lambda: secrets.token_urlsafe(15),
         is_secret=True,
     )
-    mask_secrets: bool = _setting(_boolean, "hide mailbox secrets from every answer", False)
+    mask_secrets: bool = _setting(values.boolean, "hide mailbox secrets from every answer", False)
     location_code: str = _setting(
-        _matching(r"[a-z0-9][a-z0-9-]{0,31}", "a code of small letters, digits and hyphens"),
+        values.matching(r"[a-z0-9][a-z0-9-]{0,31}", "a code of small letters, digits and hyphens"),
         "where this scheduler checks from",
         "local",
     )
     location_name: str = _setting(
-        _matching(r"[^\x00-\x1f\x7f]{1,255}", "a name of at most 255 characters"),
+        values.matching(r"[^\x00-\x1f\x7f]{1,255}", "a name of at most 255 characters"),
         "name of that location",
         "Local",
     )
     location_country: str | None = _setting(
-        _matching(r"[A-Z]{2}", "an ISO 3166 code of two capitals"),
+        values.matching(r"[A-Z]{2}", "an ISO 3166 code of two capitals"),
         "its ISO 3166 country; without one, monitors with `allowedCheckCountryCodes` are not checked there",
         None,
     )
     check_threads: int = _setting(
-        _integer(1, 5000), "checks in flight at once; a quarter of them for targets that last timed out", 500
+        values.integer(1, 5000),
+        "checks in flight at once; a quarter of them for targets that last timed out",
+        500,
     )
     checks_per_host: int = _setting(
-        _integer(1, 5000), "checks in flight at once at one host and port, for each scheduler", 50
+        values.integer(1, 5000), "checks in flight at once at one host and port, for each scheduler", 50
     )
     allow_private_targets: bool = _setting(
-        _boolean, "allow checks of loopback, link-local and private addresses", False
+        values.boolean, "allow checks of loopback, link-local and private addresses", False
     )
-    target_allow: tuple[Network, ...] = _setting(_networks, "networks that may be checked all the same", ())
-    target_deny: tuple[Network, ...] = _setting(_networks, "networks that are never checked", ())
+    target_allow: tuple[values.Network, ...] = _setting(
+        values.networks, "networks that may be checked all the same", ()
+    )
+    target_deny: tuple[values.Network, ...] = _setting(values.networks, "networks that are never checked", ())
     reference_targets: tuple[Reference, ...] = _setting(
         parse_references,
         "`host:port`, comma-separated; alerts are held while none of them can be reached. Without any, never",
@@ -258,7 +137,9 @@ class Settings:
         split_http_url, "is asked for every minute that the scheduler is well", None, is_secret=True
     )
     operator_email: str | None = _setting(
-        _matching(_EMAIL, "an e-mail address"), "is told when Pillarbox itself is in trouble", None
+        values.matching(values.EMAIL, "an e-mail address"),
+        "is told when Pillarbox itself is in trouble",
+        None,
     )
     smtp_url: SmtpServer | None = _setting(  # noqa: RUF009 - a field, as all the others
         split_smtp_url,
@@ -268,7 +149,9 @@ class Settings:
         is_secret=True,
     )
     mail_from: str | None = _setting(
-        _sender, "sender of our e-mail, `alerts@example.com` or `Name <…>`; needed with `SMTP_URL`", None
+        values.sender,
+        "sender of our e-mail, `alerts@example.com` or `Name <…>`; needed with `SMTP_URL`",
+        None,
     )
     sms_url: str | None = _setting(
         read_sms_url,
@@ -277,21 +160,23 @@ class Settings:
         is_secret=True,
     )
     public_url: str | None = _setting(
-        _public_url, "where people reach Pillarbox, for the links in messages", None
+        values.public_url, "where people reach Pillarbox, for the links in messages", None
     )
     retention_days: int = _setting(
-        _integer(1, 3650), "days that check results are kept; their hourly and daily sums stay", 30
+        values.integer(1, 3650), "days that check results are kept; their hourly and daily sums stay", 30
     )
     rate_limit: str = _setting(
-        _matching(r"off|[1-9][0-9]{0,8}/(second|minute|hour|day)", "`off` or a rate such as 100/minute"),
+        values.matching(
+            r"off|[1-9][0-9]{0,8}/(second|minute|hour|day)", "`off` or a rate such as 100/minute"
+        ),
         "requests per caller; `off` ends the counting",
         "100/minute",
     )
     metrics_token: str | None = _setting(
-        _text, "Bearer token that `/metrics` asks for; open without it", None, is_secret=True
+        values.text, "Bearer token that `/metrics` asks for; open without it", None, is_secret=True
     )
     log_level: str = _setting(
-        _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "least level that is logged", "INFO"
+        values.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "least level that is logged", "INFO"
     )
 
     @property
@@ -322,14 +207,14 @@ def load_settings(environ: Mapping[str, str], instance: Path) -> Settings:
 
     Raises SettingError, in one line that names the setting, for a value that cannot work.
     """
-    values = {}
+    given = {}
     for setting in setting_fields():
         text = _given(setting, environ) or _generated(setting, instance)
         if text is not None:
-            values[setting.name] = _parsed(setting, text)
-    if values.get("smtp_url") and not values.get("mail_from"):
+            given[setting.name] = _parsed(setting, text)
+    if given.get("smtp_url") and not given.get("mail_from"):
         raise SettingError("MAIL_FROM is not set, and SMTP_URL needs it")
-    return Settings(**values)
+    return Settings(**given)
 
 
 def _given(setting: Field[Any], environ: Mapping[str, str]) -> str | None:

@@ -18,6 +18,8 @@ from app.services.notification_channels import MAX_CHANNELS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 FAILURES = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
 GENERATED = "made once, kept in `instance/`"
@@ -32,17 +34,17 @@ def shown_default(setting: Any) -> str:
     return f"`{value}`"
 
 
-def test_readme_lists_every_setting_with_its_default_and_meaning() -> None:
+def test_settings_page_lists_every_setting_with_its_default_and_meaning() -> None:
     rows = [
         f"| `{setting.name.upper()}` | {shown_default(setting)} | {setting.metadata['meaning']} |"
         for setting in setting_fields()
     ]
-    listed = re.findall(r"^\| `[A-Z_]+` \|.*\|$", README, flags=re.MULTILINE)
+    listed = re.findall(r"^\| `[A-Z_]+` \|.*\|$", SETTINGS, flags=re.MULTILINE)
     assert listed == rows
 
 
-def test_readme_lists_every_endpoint(app: Flask) -> None:
-    listed = set(re.findall(r"`(GET|POST|PATCH|DELETE) (/[^`]*)`", README))
+def test_api_page_lists_every_endpoint(app: Flask) -> None:
+    listed = set(re.findall(r"`(GET|POST|PATCH|DELETE) (/[^`]*)`", API))
     served = {
         (method, re.sub(r"<string:(\w+)>", r":\1", rule.rule))
         for rule in app.url_map.iter_rules()
@@ -52,8 +54,8 @@ def test_readme_lists_every_endpoint(app: Flask) -> None:
     assert listed == served
 
 
-def test_readme_has_the_config_of_every_kind_of_channel() -> None:
-    rows = re.findall(r"^\| ((?:`[a-z]+`(?:, )?)+) \| (.*) \|$", README, flags=re.MULTILINE)
+def test_api_page_has_the_config_of_every_kind_of_channel() -> None:
+    rows = re.findall(r"^\| ((?:`[a-z]+`(?:, )?)+) \| (.*) \|$", API, flags=re.MULTILINE)
     listed = {
         name: {key: bool(mark) for key, mark in re.findall(r"`(\w+)`\??(\\\*)?", _without_asides(keys))}
         for names, keys in rows

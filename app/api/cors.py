@@ -5,8 +5,9 @@ import re
 from flask import Flask, Response, request
 from flask_cors import CORS
 
-from app.config import ANY_ORIGIN, Settings
+from app.config import Settings
 from app.headers import REQUEST_ID
+from app.setting_values import ANY_ORIGIN
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 REQUEST_HEADERS = ("Authorization", "Content-Type", REQUEST_ID)
