@@ -1,4 +1,4 @@
-"""How the text of a setting is read, by kind. A ValueError says what is wrong with it, to go behind its name."""
+"""How the text of a setting is read, by kind. A ValueError says what is wrong, to go behind its name."""
 
 import base64
 import binascii
