@@ -184,9 +184,14 @@ def create(
     now: datetime,
     customer_id: Any,
     organization_id: int | None = None,
+    is_spread: bool = False,
     **fields: Any,
 ) -> Monitor:
-    """Add a monitor, due at once. `fields` are columns, and the config under either of its names."""
+    """Add a monitor, due at once. `fields` are columns, and the config under either of its names.
+
+    With `is_spread` its first check comes at its own slot within one interval, for many that are made at
+    once: they would all be due together.
+    """
     customer = _customer(actor, customer_id, organization_id)
     config = chosen_config(fields, {}) or {}
     public_id = uuid4()
@@ -206,7 +211,7 @@ def create(
     db.session.add(monitor)
     _flush()  # the id, which is part of the answer
     maintenance_periods.status_changed(monitor, MonitorStatus.ACTIVE, now)
-    schedules.sync(monitor, now)
+    schedules.sync(monitor, now, is_spread=is_spread)
     changes = audit.changes_of({}, {"customer_id": customer.id, **_columns(fields)})
     changes |= audit.config_changes_of({}, config)
     audit.record(actor, AuditAction.MONITOR_CREATE, monitor, now=now, changes=changes)

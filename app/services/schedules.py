@@ -10,7 +10,7 @@ from sqlalchemy.orm import selectinload
 
 from app.clock import to_ms
 from app.domain.enums import Health, MonitorStatus
-from app.domain.schedule import data_until_ms, stable_offset_ms
+from app.domain.schedule import data_until_ms, next_slot_ms, stable_offset_ms
 from app.extensions import db
 from app.models import Customer, Location, Monitor, MonitorSchedule
 from app.services import maintenance, verdicts
@@ -45,10 +45,14 @@ def is_eligible(location: Location, countries: list[str] | None) -> bool:
     return countries is None or location.country in countries
 
 
-def sync(monitor: Monitor, now: datetime, *, is_due: bool = True) -> None:
-    """Make the monitor's rows say what the monitor says; with `is_due` it is to be checked at once."""
+def sync(monitor: Monitor, now: datetime, *, is_due: bool = True, is_spread: bool = False) -> None:
+    """Make the monitor's rows say what the monitor says; with `is_due` it is to be checked at once.
+
+    With `is_spread`, rows that were not planned get their own slot within one interval instead.
+    """
     locations = list(db.session.scalars(select(Location).order_by(Location.id)))
-    verdicts.stop_watching(_sync(monitor, locations, to_ms(now), is_due=is_due), now)
+    left = _sync(monitor, locations, to_ms(now), is_due=is_due and not is_spread, is_spread=is_spread)
+    verdicts.stop_watching(left, now)
 
 
 def sync_customer(customer: Customer, now: datetime) -> None:
@@ -88,7 +92,9 @@ def _sync_all(which: ColumnElement[bool], now: datetime, locations: list[Locatio
         after = monitors[-1].id
 
 
-def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_due: bool) -> list[Left]:
+def _sync(
+    monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_due: bool, is_spread: bool = False
+) -> list[Left]:
     """Returns the rows that knew something and are planned no more."""
     rows = {row.location_id: row for row in monitor.schedules}
     countries = allowed_countries(monitor)
@@ -108,9 +114,10 @@ def _sync(monitor: Monitor, locations: Iterable[Location], now_ms: int, *, is_du
                 left.append(Left(row, row.data_until_ms))
             row.next_check_at_ms = row.data_until_ms = None
         elif is_due or row.next_check_at_ms is None:
+            planned_ms = next_slot_ms(now_ms, row.interval_ms, row.offset_ms) if is_spread else now_ms
             if row.data_until_ms is None or row.data_until_ms >= now_ms:
-                row.data_until_ms = data_until_ms(now_ms, row.interval_ms, row.timeout_ms)
-            row.next_check_at_ms = now_ms
+                row.data_until_ms = data_until_ms(planned_ms, row.interval_ms, row.timeout_ms)
+            row.next_check_at_ms = planned_ms
         if is_due:
             # Whoever changed the monitor may have mended what was wrong.
             row.refusals, row.is_slow = 0, False

@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
 from app.clock import to_ms, utcnow
+from app.crypto import Vault
 from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import CheckStatus, MonitorStatus
 from app.domain.schedule import next_slot_ms
 from app.extensions import db
-from app.models import Location, Monitor, MonitorSchedule
-from app.services import claims, locations, schedules
+from app.models import Customer, Location, Monitor, MonitorSchedule
+from app.services import claims, locations, monitors, schedules
 from app.services.claims import Choice
+from app.services.monitor_config import ConfigStore
+from app.services.operators import operator
 from app.services.schedules import CLOCKS_APART_MS, FARTHEST_MS, LEASE_MARGIN_MS, SPREAD_MS, Load
 from tests.factories import Factory
 
@@ -186,6 +189,38 @@ def test_a_disabled_monitor_loses_its_plan_and_gets_it_back(make: Factory, locat
     monitor.status = MonitorStatus.ACTIVE
     schedules.sync(monitor, NOW)
     assert row_of(monitor).next_check_at_ms == NOW_MS
+
+
+def test_many_that_are_made_at_once_are_first_checked_at_their_own_slots(
+    make: Factory, location: Location
+) -> None:
+    customer = make.customer()
+    rows = [row_of(imported(customer, f"mailbox {number}")) for number in range(20)]
+    planned = sorted(one.next_check_at_ms for one in rows if one.next_check_at_ms is not None)
+    assert len(planned) == 20 and len(set(planned)) == 20
+    assert NOW_MS < planned[0] and planned[-1] <= NOW_MS + 5 * MINUTE_MS
+    assert planned[-1] - planned[0] > 2 * MINUTE_MS
+    # No data only when three checks are missing, counted from the first that was planned.
+    assert all(one.data_until_ms == (one.next_check_at_ms or 0) + 10 * MINUTE_MS + 30_000 for one in rows)
+
+
+def imported(customer: Customer, name: str) -> Monitor:
+    monitor = monitors.create(
+        operator(customer.organization_id),
+        ConfigStore(Vault([bytes(32)])),
+        now=NOW,
+        customer_id=customer.id,
+        is_spread=True,
+        name=name,
+        hostname="mail.example.com",
+        port=993,
+        status=MonitorStatus.ACTIVE,
+        check_interval=5.0,
+        timeout_seconds=30,
+        imap_pop_config={"user": name, "password": "secret", "tls": True},
+    )
+    db.session.commit()
+    return monitor
 
 
 def test_a_new_location_gets_the_rows_that_are_missing(make: Factory) -> None:
