@@ -1,18 +1,18 @@
-"""Blueprint and Schema with the house rules: camelCase keys, strict bodies, documented errors."""
+"""Blueprint with the house rules: strict bodies, documented errors."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from flask import request
 from flask_smorest import Blueprint as SmorestBlueprint
-from marshmallow import RAISE, ValidationError, fields, pre_load
-from marshmallow import Schema as MarshmallowSchema
+from marshmallow import fields
 
 from app.api.context import current_actor
 from app.api.errors import ErrorSchema
-from app.api.fields import Whole
 from app.api.parser import Parser, parse_json, read_body
+from app.documents.fields import Whole
+from app.documents.schema import Schema
 from app.domain.enums import Role
 from app.domain.names import camel_case, snake_case
 from app.errors import INVALID_BODY, INVALID_QUERY, InvalidError
@@ -30,33 +30,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_PER_PAGE = 200
-OTHER_ORGANIZATION = "For global roles only: another organization than the one of the user."
 MAX_PAGE = 10_000_000
 """Far beyond any list, and small enough for page times perPage to stay within 64 bits."""
-
-
-class Schema(MarshmallowSchema):
-    """Snake case in Python, camelCase on the wire."""
-
-    class Meta:
-        unknown = RAISE
-
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        field_obj.data_key = field_obj.data_key or camel_case(field_name)
-
-
-class BodySchema(Schema):
-    """A request body. Keys in READ_ONLY are ignored, so that what was read can be sent back."""
-
-    READ_ONLY: ClassVar[frozenset[str]] = frozenset()
-    MAY_BE_LEFT_OUT: ClassVar[bool] = False
-    """No body at all is then an empty object, of any media type; the view says so by `required=False`."""
-
-    @pre_load
-    def drop_read_only(self, data: Any, **_: Any) -> Any:
-        if not isinstance(data, Mapping):
-            raise ValidationError("must be an object")
-        return {key: value for key, value in data.items() if key not in self.READ_ONLY}
 
 
 class PageArgsSchema(Schema):

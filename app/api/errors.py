@@ -10,7 +10,7 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wrappers import Response
 
-from app.api.fields import HOSTNAME_FAULT
+from app.documents.fields import HOSTNAME_FAULT
 from app.errors import RequestError, UnavailableError
 from app.extensions import DATABASE_AWAY, db
 from app.traces import wordless

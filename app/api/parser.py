@@ -1,7 +1,7 @@
 """Reads request bodies and query strings; what is wrong with them becomes one InvalidError."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from flask import Request
@@ -9,12 +9,11 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
+from app.documents.faults import flat_faults, sentence
 from app.errors import INVALID_BODY, INVALID_CUSTOMER, INVALID_HOSTNAME, INVALID_QUERY, InvalidError
 
-UNKNOWN = "is not a known field"
 UNREADABLE = "The body could not be read to its end."
 NOT_JSON = "The body is not valid JSON."
-SHOWN_FAULTS = 3
 MAX_BODY_BYTES = 64 * 1024
 
 
@@ -33,9 +32,9 @@ class Parser(FlaskParser):
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
         location, faults = next(iter(error.messages_dict.items()))
-        paths = dict(_flatten(faults))
+        paths = dict(flat_faults(faults))
         if location != "json":
-            raise InvalidError(INVALID_QUERY, _sentence(paths), faults=paths) from None
+            raise InvalidError(INVALID_QUERY, sentence(paths), faults=paths) from None
         title, message = _headline(paths)
         raise InvalidError(title, message, faults=paths) from None
 
@@ -71,32 +70,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _flatten(faults: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """marshmallow nests faults by field and index; the contract has one level of dotted paths."""
-    if isinstance(faults, Mapping):
-        for key, inner in faults.items():
-            # Faults of the whole object come under "_schema".
-            step = "" if key == "_schema" else str(key)
-            yield from _flatten(inner, ".".join(part for part in (path, step) if part))
-    else:
-        texts = [faults] if isinstance(faults, str) else list(faults)
-        yield path, [_ours(text) for text in texts]
-
-
-def _ours(text: str) -> str:
-    """marshmallow's own sentences, in the style of ours."""
-    return {"Unknown field.": UNKNOWN, "Invalid input type.": "must be an object"}.get(text, text)
-
-
 def _headline(paths: Mapping[str, list[str]]) -> tuple[str, str]:
     """Which fault gives the answer its text: the host name first, then the customer, then any."""
     for name, title in (("hostname", INVALID_HOSTNAME), ("customerId", INVALID_CUSTOMER)):
         if name in paths:
-            return title, _sentence({name: paths[name]})
-    return INVALID_BODY, _sentence(paths)
-
-
-def _sentence(paths: Mapping[str, list[str]]) -> str:
-    parts = [f"{path} {text}".strip() for path, texts in paths.items() for text in texts]
-    more = f" (and {len(parts) - SHOWN_FAULTS} more)" if len(parts) > SHOWN_FAULTS else ""
-    return "; ".join(parts[:SHOWN_FAULTS]) + more
+            return title, sentence({name: paths[name]})
+    return INVALID_BODY, sentence(paths)

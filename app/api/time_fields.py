@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from app.api.fields import Text
+from app.documents.fields import Text
 from app.domain.calendar import FIRST_YEAR, LAST_YEAR
 
 YEAR = "(19[7-9][0-9]|20[0-9]{2}|2100)"

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.api.customers.schemas import CustomerPatchSchema
-from app.api.monitors.schemas import MonitorPatchSchema
+from app.documents.monitors import MonitorPatchSchema
 from app.extensions import db
 from app.models import Customer, Monitor, Organization
 from app.services.maintenance_periods import note_some

@@ -14,7 +14,7 @@ from schemathesis.generation.feedback import NO_FEEDBACK
 from schemathesis.generation.hypothesis import setup
 from schemathesis.generation.overrides import Override
 
-from app.api.fields import LINE_PATTERN, LINES_PATTERN
+from app.documents.fields import LINE_PATTERN, LINES_PATTERN
 
 # It makes Hypothesis print nothing of its examples, those of all other tests included.
 _printer = core.RepresentationPrinter

@@ -4,8 +4,9 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.api.base import OTHER_ORGANIZATION, PageArgsSchema, PageSchema, Schema
-from app.api.fields import Choice, Instant, PublicId, Whole
+from app.api.base import PageArgsSchema, PageSchema
+from app.documents.fields import Choice, Instant, PublicId, Whole
+from app.documents.schema import OTHER_ORGANIZATION, Schema
 from app.domain.enums import ActorKind, AuditAction
 
 _ACTIONS = [action.value for action in AuditAction]

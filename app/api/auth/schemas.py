@@ -2,8 +2,8 @@
 
 from marshmallow import fields
 
-from app.api.base import BodySchema, Schema
-from app.api.fields import Instant, NewPassword, Text
+from app.documents.fields import Instant, NewPassword, Text
+from app.documents.schema import BodySchema, Schema
 from app.domain.bounds import MAX_PASSWORD
 from app.domain.enums import Role
 

@@ -13,7 +13,7 @@ from app.api.customers.schemas import (
     CustomerQueryArgsSchema,
     CustomerSchema,
 )
-from app.api.fields import REFERENCE_PATTERN
+from app.documents.fields import REFERENCE_PATTERN
 from app.extensions import db
 from app.services import customers
 from app.services.access import Action

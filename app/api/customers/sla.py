@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import Response
 
-from app.api.base import Schema
 from app.api.context import current_actor, now
 from app.api.csv_file import MEDIA_TYPE, TEXT, TOO_MANY_EXPORTS, csv_response
 from app.api.customers import examples
 from app.api.customers.routes import CUSTOMER_PATH, UNKNOWN, blp
-from app.api.fields import TimeZone
 from app.api.time_fields import Month
+from app.documents.fields import TimeZone
+from app.documents.schema import Schema
 from app.domain.calendar import CalendarUnit, day_of, range_of
 from app.services import customers, organizations, sla
 from app.services.access import Action

@@ -4,7 +4,6 @@ from typing import Any
 
 from app.api.base import Blueprint
 from app.api.context import current_actor, now
-from app.api.fields import REFERENCE_PATTERN
 from app.api.incidents import examples
 from app.api.incidents.schemas import (
     AcknowledgementSchema,
@@ -14,6 +13,7 @@ from app.api.incidents.schemas import (
     IncidentWithTimelineSchema,
     incident_document,
 )
+from app.documents.fields import REFERENCE_PATTERN
 from app.extensions import db
 from app.services import incidents
 from app.services.access import Action

@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.api.base import OTHER_ORGANIZATION, BodySchema, Schema
-from app.api.fields import Choice, CustomerReference, Instant, Lines, Reference, Text, Whole
+from app.documents.fields import Choice, CustomerReference, Instant, Lines, Reference, Text, Whole
+from app.documents.schema import OTHER_ORGANIZATION, BodySchema, Schema
 from app.domain.enums import (
     AlertEvent,
     AlertStatus,

@@ -5,7 +5,6 @@ from typing import Any
 from app.api.auth.schemas import SuccessSchema
 from app.api.base import Blueprint
 from app.api.context import current_actor, now
-from app.api.fields import REFERENCE_PATTERN
 from app.api.maintenance_windows import examples
 from app.api.maintenance_windows.schemas import (
     MaintenanceWindowCreateSchema,
@@ -15,6 +14,7 @@ from app.api.maintenance_windows.schemas import (
     MaintenanceWindowSchema,
     window_document,
 )
+from app.documents.fields import REFERENCE_PATTERN
 from app.extensions import db
 from app.services import maintenance_room, maintenance_windows, monitors
 from app.services.access import Action

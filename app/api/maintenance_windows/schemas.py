@@ -4,8 +4,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
-from app.api.base import OTHER_ORGANIZATION, BodySchema, PageArgsSchema, PageSchema, Schema
-from app.api.fields import (
+from app.api.base import PageArgsSchema, PageSchema
+from app.api.maintenance_windows.fields import LastDay, Timestamp
+from app.documents.fields import (
     Choice,
     CustomerReference,
     Flag,
@@ -16,7 +17,7 @@ from app.api.fields import (
     TimeZone,
     Whole,
 )
-from app.api.maintenance_windows.fields import LastDay, Timestamp
+from app.documents.schema import OTHER_ORGANIZATION, BodySchema, Schema
 from app.domain.enums import RecurrenceFrequency
 from app.domain.maintenance import MAX_INTERVAL
 from app.services.maintenance_windows import COLUMNS, MAX_TARGETS, NOT_BESIDE_NO_TARGETS

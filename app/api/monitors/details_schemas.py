@@ -7,13 +7,13 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.api.base import Schema
-from app.api.fields import Choice, Instant, TimeZone
 from app.api.maintenance_windows.schemas import MaintenanceSchema, maintenance_document
 from app.api.monitors.history_schemas import PastAlertSchema, PastIncidentSchema, past_incident_document
 from app.api.monitors.schemas import CheckResultSchema, MonitorWithCustomerSchema
 from app.api.time_fields import Moment
 from app.clock import from_ms
+from app.documents.fields import Choice, Instant, TimeZone
+from app.documents.schema import Schema
 from app.domain.calendar import CalendarUnit
 from app.domain.enums import CheckStatus
 from app.domain.uptime import Segment, TimeKind

@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import Response
 
-from app.api.base import Schema
 from app.api.context import current_actor, now
 from app.api.csv_file import MEDIA_TYPE, TEXT, TOO_MANY_EXPORTS, csv_response
-from app.api.fields import TimeZone
 from app.api.monitors import examples
 from app.api.monitors.routes import MONITOR_PATH, UNKNOWN, blp
 from app.api.time_fields import Moment
+from app.documents.fields import TimeZone
+from app.documents.schema import Schema
 from app.domain.enums import Phase
 from app.services import asked_range, check_history, monitors, organizations
 from app.services.access import Action

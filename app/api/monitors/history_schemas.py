@@ -5,9 +5,9 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.api.base import Schema
-from app.api.fields import Instant
 from app.clock import to_english
+from app.documents.fields import Instant
+from app.documents.schema import Schema
 from app.domain.duration import duration_text
 from app.domain.enums import AlertStatus, IncidentStatus
 

@@ -9,9 +9,7 @@ from app.api.monitors import examples
 from app.api.monitors.schemas import (
     CheckHistoryArgsSchema,
     CheckHistorySchema,
-    MonitorCreateSchema,
     MonitorPageSchema,
-    MonitorPatchSchema,
     MonitorQueryArgsSchema,
     MonitorSchema,
     MonitorWithCustomerSchema,
@@ -19,6 +17,7 @@ from app.api.monitors.schemas import (
     TriggerSchema,
     monitor_document,
 )
+from app.documents.monitors import MonitorCreateSchema, MonitorPatchSchema
 from app.errors import UnavailableError
 from app.extensions import db
 from app.services import check_history, checks, claims, maintenance_room, monitors

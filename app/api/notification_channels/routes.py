@@ -5,7 +5,6 @@ from typing import Any
 from app.api.auth.schemas import SuccessSchema
 from app.api.base import Blueprint
 from app.api.context import config_store, current_actor, now, settings
-from app.api.fields import REFERENCE_PATTERN
 from app.api.notification_channels import examples
 from app.api.notification_channels.schemas import (
     ChannelCreateSchema,
@@ -20,6 +19,7 @@ from app.api.notification_channels.test_schemas import (
     ChannelTestSchema,
     test_document,
 )
+from app.documents.fields import REFERENCE_PATTERN
 from app.domain.notification import Delivery
 from app.errors import UnavailableError
 from app.extensions import db

@@ -4,8 +4,9 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
-from app.api.base import OTHER_ORGANIZATION, BodySchema, PageArgsSchema, PageSchema, Schema
-from app.api.fields import Choice, CustomerReference, Flag, Instant, JsonObject, Reference, Text, Whole
+from app.api.base import PageArgsSchema, PageSchema
+from app.documents.fields import Choice, CustomerReference, Flag, Instant, JsonObject, Reference, Text, Whole
+from app.documents.schema import OTHER_ORGANIZATION, BodySchema, Schema
 from app.domain.channel_conditions import MAX_DELAY_SECONDS, MAX_PRIORITY
 from app.domain.channel_types import CHANNEL_TYPES, ChannelType, ConfigKey
 from app.domain.enums import AlertEvent, ChannelCategory, ErrorCode, WarningCode

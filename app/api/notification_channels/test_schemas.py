@@ -4,9 +4,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from app.api.base import OTHER_ORGANIZATION, Schema
-from app.api.fields import REQUIRED, Choice, CustomerReference, Flag, JsonObject, Reference, Whole
 from app.api.notification_channels.schemas import CONFIG, CUSTOMER, MONITOR, ChannelPatchSchema
+from app.documents.fields import REQUIRED, Choice, CustomerReference, Flag, JsonObject, Reference, Whole
+from app.documents.schema import OTHER_ORGANIZATION, Schema
 from app.domain.channel_types import CHANNEL_TYPES, DEFAULT_METHOD, DEFAULT_TIMEOUT_SECONDS, WEBHOOK
 from app.domain.notification import Delivery, Destination
 

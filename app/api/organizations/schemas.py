@@ -2,8 +2,9 @@
 
 from marshmallow import fields
 
-from app.api.base import OTHER_ORGANIZATION, BodySchema, PageArgsSchema, PageSchema, Schema
-from app.api.fields import Choice, Instant, Text, TimeZone, Whole
+from app.api.base import PageArgsSchema, PageSchema
+from app.documents.fields import Choice, Instant, Text, TimeZone, Whole
+from app.documents.schema import OTHER_ORGANIZATION, BodySchema, Schema
 from app.domain.bounds import MAX_CHECKS, MAX_REMINDER_MINUTES
 from app.domain.enums import Language
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.api.base import OTHER_ORGANIZATION, BodySchema, PageArgsSchema, PageSchema, Schema
-from app.api.fields import CustomerReference, Instant, Text, Whole
+from app.api.base import PageArgsSchema, PageSchema
+from app.documents.fields import CustomerReference, Instant, Text, Whole
+from app.documents.schema import OTHER_ORGANIZATION, BodySchema, Schema
 from app.domain.bounds import MAX_TOKEN_DAYS
 
 _ALL_CUSTOMERS = "Null: all customers of the organization."

@@ -5,7 +5,6 @@ from typing import Any
 from app.api.auth.schemas import SuccessSchema, UserSchema
 from app.api.base import Blueprint
 from app.api.context import current_actor, now
-from app.api.fields import REFERENCE_PATTERN
 from app.api.users import examples
 from app.api.users.schemas import (
     UserCreateSchema,
@@ -13,6 +12,7 @@ from app.api.users.schemas import (
     UserPatchSchema,
     UserQueryArgsSchema,
 )
+from app.documents.fields import REFERENCE_PATTERN
 from app.extensions import db
 from app.services import users
 from app.services.access import Action

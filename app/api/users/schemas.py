@@ -3,8 +3,9 @@
 from marshmallow import fields
 
 from app.api.auth.schemas import UserSchema
-from app.api.base import OTHER_ORGANIZATION, BodySchema, PageArgsSchema, PageSchema
-from app.api.fields import Choice, CustomerReference, Email, Flag, NewPassword, Text, Whole
+from app.api.base import PageArgsSchema, PageSchema
+from app.documents.fields import Choice, CustomerReference, Email, Flag, NewPassword, Text, Whole
+from app.documents.schema import OTHER_ORGANIZATION, BodySchema
 from app.domain.enums import Role
 
 

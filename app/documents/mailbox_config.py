@@ -4,10 +4,10 @@ from typing import Any
 
 from marshmallow import INCLUDE, ValidationError, fields, validates_schema
 
-from app.api.base import Schema
-from app.api.fields import Choice, Flag, Hostname, Text, Whole, unstorable
-from app.api.monitors.oauth_schema import OAuthSchema
-from app.api.monitors.pem import PemText
+from app.documents.fields import Choice, Flag, Hostname, Text, Whole, unstorable
+from app.documents.oauth import OAuthSchema
+from app.documents.pem import PemText
+from app.documents.schema import Schema
 from app.domain.enums import AuthMethod, Protocol
 
 TLS_VERSIONS = ("TLSv1.2", "TLSv1.3")

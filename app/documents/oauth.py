@@ -6,9 +6,9 @@ from typing import Any
 
 from marshmallow import INCLUDE, ValidationError, validates_schema
 
-from app.api.base import Schema
-from app.api.fields import Choice, Text
-from app.api.monitors.pem import PemText
+from app.documents.fields import Choice, Text
+from app.documents.pem import PemText
+from app.documents.schema import Schema
 from app.domain.enums import GrantType, OAuthPreset
 from app.domain.oauth import PRESETS, TokenUrlError, split_token_url
 
