@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 REASONS = ("root", "systemd", "a public name")
 MARK = re.compile(rf"<!-- not run: needs (?:{'|'.join(REASONS)}) -->")
-ANY_MARK = re.compile(r"<!--\s*not run")
+ANY_MARK = re.compile(r"\s*<!--\s*not run")
 FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<language>.*)")
 SHELL = "sh"
 STATUS = re.compile(r"#.*")

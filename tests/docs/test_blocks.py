@@ -89,7 +89,7 @@ def test_shell_blocks_have_one_name_and_one_of_three_excuses(page: Page) -> None
     assert [block.place for block in page.blocks if block.language.lower() in OTHER_NAMES] == []
     assert [block.place for block in page.blocks if not block.language] == []
     assert [block.place for block in shells if block.is_indented] == []
-    excuses = [number for number, line in enumerate(lines, 1) if ANY_MARK.search(line)]
+    excuses = [number for number, line in enumerate(lines, 1) if ANY_MARK.match(line)]
     excused = [block.line - 1 for block in shells if block.is_excused]
     assert excuses == excused, f"an excuse is exactly {MARK.pattern}, right above a block of {SHELL}"
 

@@ -1,6 +1,7 @@
 """Where the pages are read: a clone of the repository with its packages in place, and a shell in it."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -14,9 +15,12 @@ from pathlib import Path
 from app.config import setting_fields
 from tests.docs.pages import ROOT, Block, Page
 
+HOST = "127.0.0.1"
 SESSION = Path(__file__).with_name("session.bash")
-PORT_OF_THE_PAGES = 8000
-PAGE_SECONDS = 120
+SERVICE_PORT, TRIAL_PORT = 8000, 20000
+TRIAL_PORTS = 10
+"""So many, from TRIAL_PORT on, are for the mail servers that pages try things on."""
+PAGE_SECONDS = 240
 BEGIN = "\x1e"
 
 
@@ -28,7 +32,8 @@ class World:
     environ: dict[str, str]
 
     def __post_init__(self) -> None:
-        self.port = _free_port()
+        self.port = _free_ports(1)
+        self.trial_port = _free_ports(TRIAL_PORTS)
         self.clone = self.folder / "pillarbox"
         self.service = self.folder / "service"
         self.service.mkdir(parents=True)
@@ -62,12 +67,16 @@ class World:
         for block in blocks:
             lines[block.line - 1] = f"block {block.line} {' '.join(block.announced_statuses)}"
             lines[block.line : block.line + len(block.lines)] = [
-                self._with_port(line) for line in block.lines
+                self._with_free_ports(line) for line in block.lines
             ]
         return "\n".join(lines) + "\n"
 
-    def _with_port(self, line: str) -> str:
-        return re.sub(rf"(?<=:|=){PORT_OF_THE_PAGES}\b", str(self.port), line)
+    def _with_free_ports(self, line: str) -> str:
+        """With ports that nobody else has in the place of those that the pages name."""
+        line = re.sub(rf"(?<=[:=]){SERVICE_PORT}\b", str(self.port), line)
+        return re.sub(
+            rf"\b{TRIAL_PORT // TRIAL_PORTS}(\d)\b", lambda found: str(self.trial_port + int(found[1])), line
+        )
 
     def _bash(self, command: str) -> "subprocess.CompletedProcess[str]":
         """What the command starts in the background is ended with it, but for the service."""
@@ -134,7 +143,18 @@ def _story(blocks: list[Block], ended: "subprocess.CompletedProcess[str]") -> st
     return f"{block.place}: exit code {ended.returncode}\n\n{block.text}\n\nIt said:\n{output}"
 
 
-def _free_port() -> int:
+def _free_ports(count: int) -> int:
+    """The first of so many in a row. Below those that the kernel gives out, which others get meanwhile."""
+    while True:
+        first = random.randrange(10_000, 32_000, TRIAL_PORTS)  # noqa: S311 - no secret
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+        try:
+            sock.bind((HOST, port))
+        except OSError:
+            return False
+    return True
