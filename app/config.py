@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MIN_JWT_KEY_BYTES = 32
 
 
-def _new_credentials_key() -> str:
+def new_credentials_key() -> str:
     return base64.b64encode(secrets.token_bytes(values.CREDENTIALS_KEY_BYTES)).decode()
 
 
@@ -83,7 +83,7 @@ class Settings:
     credentials_keys: tuple[bytes, ...] = _setting(
         values.credentials_keys,
         "base64 keys of 32 bytes, comma-separated, that encrypt mailbox secrets; the first encrypts",
-        generate=_new_credentials_key,
+        generate=new_credentials_key,
         is_secret=True,
     )
     admin_email: str = _setting(

@@ -27,8 +27,10 @@ class Vault:
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
-        self.key_id = _key_id(keys[0])
+        self._ciphers = {key_id_of(key): AESGCM(key) for key in keys}
+        self.key_ids = tuple(self._ciphers)
+        """The one that encrypts, then the others."""
+        self.key_id = self.key_ids[0]
         # Not the key itself, so that the two uses of it cannot meet.
         self._fingerprint_key = hashlib.sha256(b"fingerprint" + keys[0]).digest()
 
@@ -59,5 +61,11 @@ class Vault:
             raise DecryptionError("the stored value does not belong to this row") from None
 
 
-def _key_id(key: bytes) -> str:
+def key_id_in(stored: str) -> str | None:
+    """The id of the key that a stored value was encrypted under; None for what is no such value."""
+    match = _STORED.fullmatch(stored)
+    return match and match["key_id"]
+
+
+def key_id_of(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()[:8]

@@ -52,6 +52,8 @@ RECHECKED = frozenset(
     }
 )
 """Columns whose change makes a monitor due at once."""
+NAMES_MAILBOX = frozenset({"hostname", "port", "config_encrypted"})
+"""Columns that say which mailbox it is."""
 
 LAST_CHECKED_AT = last_checked_at()
 SORT_COLUMNS: dict[str, Any] = {
@@ -245,9 +247,10 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
         changes = _changes(before, values, stored, wanted)
         audit.record(actor, AuditAction.MONITOR_UPDATE, monitor, now=now, changes=changes)
     _follow(actor, monitor, before, now)
-    if changed & RECHECKED:
+    if changed & NAMES_MAILBOX:
         config = (stored if wanted is None else wanted) or {}
         monitor.server, monitor.mailbox_key = store.mailbox(monitor.hostname, monitor.port, config)
+    if changed & RECHECKED:
         schedules.sync(monitor, now)
     return monitor
 
