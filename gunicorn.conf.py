@@ -5,6 +5,7 @@ from typing import Any
 
 from app.config import ROOT, environment, load_settings
 from app.errors import SettingError
+from app.gunicorn_log import in_format
 
 try:
     _settings = load_settings(environment(), ROOT / "instance")
@@ -19,6 +20,7 @@ workers = _settings.web_concurrency
 # Threads, which callers cannot keep by sending or reading slowly.
 worker_class = "app.web.Worker"
 threads = 8
+logger_class = in_format(_settings.log_format)
 # A worker's heartbeat, not a limit for requests: a test of a mailbox may take a minute.
 timeout = 120
 graceful_timeout = 65

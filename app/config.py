@@ -20,6 +20,7 @@ from app.domain.sms_url import read_sms_url
 from app.domain.smtp_url import SmtpServer, split_smtp_url
 from app.domain.target import TargetGuard
 from app.errors import SettingError
+from app.log import CONSOLE, JSON
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_JWT_KEY_BYTES = 32
@@ -177,6 +178,9 @@ class Settings:
     )
     log_level: str = _setting(
         values.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "least level that is logged", "INFO"
+    )
+    log_format: str = _setting(
+        values.one_of(CONSOLE, JSON), "`console`, a line for people, or `json`, an object a line", CONSOLE
     )
 
     @property

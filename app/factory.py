@@ -17,7 +17,7 @@ INSTANCE = ROOT / "instance"
 def build_app(environ: Mapping[str, str] | None = None) -> Flask:
     """Raises SettingError when a setting cannot work."""
     settings = load_settings(environment() if environ is None else environ, INSTANCE)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     app = Flask("app", instance_path=str(INSTANCE), root_path=str(ROOT / "app"), static_folder=None)
     app.config.from_mapping(_flask_config(settings))
     _init_database(app)

@@ -20,7 +20,9 @@ from werkzeug import exceptions
 from werkzeug.exceptions import HTTPException
 
 from app.headers import REQUEST_ID, SECURITY_HEADERS
-from app.traces import wordless
+from app.log import get_logger
+
+log = get_logger(__name__)
 
 FIRST_BYTE_SECONDS = 5.0
 """How long a new connection may say nothing. It holds no thread, but a stopping worker waits for it."""
@@ -128,7 +130,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
         try:
             is_kept: bool = super().handle_request(req, conn)
         except TimeoutError:
-            self.log.info("answer_not_taken address=%s", _address(conn.client))
+            log.info("answer_not_taken", address=_address(conn.client))
             return False
         return is_kept
 
@@ -147,19 +149,19 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
         answer, request_id = _answer_to(exc), uuid4().hex
         if answer.code == 500:
             answer.description = f"The log has more under the request id {request_id}."
-            self.log.error("request_crashed request_id=%s", request_id, exc_info=wordless(exc))
+            log.error("request_crashed", request_id=request_id, exc_info=exc)
         else:
-            self.log.info(
-                "request_refused request_id=%s address=%s status=%s fault=%s",
-                request_id,
-                _address(addr),
-                answer.code,
-                type(exc).__name__,
+            log.info(
+                "request_refused",
+                request_id=request_id,
+                address=_address(addr),
+                status=answer.code,
+                fault=type(exc).__name__,
             )
         try:
             util.write_nonblock(client, _as_bytes(answer, request_id))
         except OSError:
-            self.log.debug("request_refused request_id=%s and the caller is gone", request_id)
+            log.debug("refusal_not_taken", request_id=request_id)
 
 
 def _too_slow() -> HTTPException:

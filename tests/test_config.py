@@ -83,6 +83,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("RATE_LIMIT", "5/second", "5/second"),
     ("METRICS_TOKEN", "scrape", "scrape"),
     ("LOG_LEVEL", "DEBUG", "DEBUG"),
+    ("LOG_FORMAT", "json", "json"),
 ]
 BAD = [
     ("DATABASE_URL", "mysql://h/d"),
@@ -148,6 +149,7 @@ BAD = [
     ("RATE_LIMIT", "0/minute"),
     ("RATE_LIMIT", "5/fortnight"),
     ("LOG_LEVEL", "LOUD"),
+    ("LOG_FORMAT", "xml"),
 ]
 
 

@@ -1,6 +1,5 @@
 """What a view needs to know: who asks, with which settings, at what time."""
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -12,17 +11,19 @@ from flask import current_app, g, request
 from jwt import decode
 from jwt.exceptions import PyJWTError
 from jwt.types import Options
+from structlog.contextvars import bind_contextvars
 
 from app.clock import utcnow
 from app.config import Settings
 from app.errors import UnauthorizedError
 from app.extensions import DATABASE_AWAY, db
+from app.log import get_logger
 from app.services import api_tokens, auth
 from app.services.access import Actor, Origin
 from app.services.identifiers import parse_uuid
 from app.services.monitor_config import ConfigStore
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 KNOWN_TOKENS = 1000
 """Of how many JWTs the signature is checked once and not with every request."""
@@ -58,12 +59,19 @@ def known_actor() -> Actor | None:
     """The same without the error. Looked up once in a request."""
     if "actor" not in g:
         g.actor = _authenticate()
+        if g.actor is not None:
+            bind_contextvars(caller=told_name(g.actor))
     return found_actor()
 
 
 def found_actor() -> Actor | None:
     """The same if it has been looked up already; this asks no database."""
     return cast(Actor | None, g.get("actor"))
+
+
+def told_name(actor: Actor) -> str:
+    """How the log names whoever asks: `user:7`, `token:7`."""
+    return f"{actor.kind}:{actor.id}"
 
 
 def origin() -> Origin:
@@ -117,7 +125,7 @@ def _authenticate_program(text: str) -> Actor | None:
     except DATABASE_AWAY as error:
         # A database that only takes no writes still answers readers.
         db.session.rollback()
-        log.warning("token_use_not_noted token=%s error=%s", actor.id, type(error).__name__)
+        log.warning("token_use_not_noted", token=actor.id, error=type(error).__name__)
     return actor
 
 

@@ -7,7 +7,6 @@ complete.
 """
 
 import csv
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -22,10 +21,10 @@ from app.api.context import current_actor
 from app.clock import to_iso
 from app.errors import UnavailableError
 from app.extensions import db
-from app.traces import wordless
+from app.log import get_logger
 from app.turns import Turns
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 MEDIA_TYPE = "text/csv"
 CONTENT_TYPE = f"{MEDIA_TYPE}; charset=utf-8; header=present"
@@ -93,7 +92,7 @@ def _pieces(
                 yield piece
         except Exception as error:
             # Whatever it is, it must not look like the end.
-            log.error("export_cut_short file=%s", filename, exc_info=wordless(error))  # noqa: TRY400
+            log.error("export_cut_short", file=filename, exc_info=error)  # noqa: TRY400
             yield _lines([[INCOMPLETE]])
             raise CutShortError(filename) from None
 

@@ -1,6 +1,5 @@
 """Every failure in the one body of contract section 1, whoever raises it."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +12,9 @@ from werkzeug.wrappers import Response
 from app.documents.fields import HOSTNAME_FAULT
 from app.errors import RequestError, UnavailableError
 from app.extensions import DATABASE_AWAY, db
-from app.traces import wordless
+from app.log import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 OUTAGE_RETRY_SECONDS = 5
 
@@ -84,7 +83,7 @@ def _handle_request_error(error: RequestError) -> Response:
 
 def _handle_outage(error: Exception) -> Response:
     """One line instead of a traceback for each request, as long as the database is away."""
-    log.error("database_away error=%s", type(error).__name__)
+    log.error("database_away", error=type(error).__name__)
     away = UnavailableError(message="The database does not answer.", retry_after=OUTAGE_RETRY_SECONDS)
     return _handle_request_error(away)
 
@@ -92,7 +91,7 @@ def _handle_outage(error: Exception) -> Response:
 def _handle_crash(error: Exception) -> Response:
     """The traceback goes to the log under the request's id; the caller gets the id alone."""
     db.session.rollback()
-    log.error("request_crashed", exc_info=wordless(error))
+    log.error("request_crashed", exc_info=error)
     return error_response(
         500,
         "Internal Server Error",

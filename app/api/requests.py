@@ -7,12 +7,14 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from app.api.context import found_actor, told_address
+from app.api.context import found_actor, told_address, told_name
 from app.headers import REQUEST_ID, SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY
-from app.log import request_id
+from app.log import REQUEST_ID as LOGGED_ID
+from app.log import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SHOWN_PATH = 200
 """How much of a path goes to the log; what somebody makes up may have thousands of characters."""
@@ -35,7 +37,8 @@ def _begin() -> None:
     g.began = monotonic()
     given = request.headers.get(REQUEST_ID, "")
     g.request_id = given if _SAFE_ID.fullmatch(given) else uuid4().hex
-    request_id.set(g.request_id)
+    clear_contextvars()
+    bind_contextvars(**{LOGGED_ID: g.request_id})
 
 
 def _finish(response: Response) -> Response:
@@ -53,7 +56,7 @@ def _finish(response: Response) -> Response:
 
 def _end(_: BaseException | None) -> None:
     """The thread goes on to other work."""
-    request_id.set(None)
+    clear_contextvars()
 
 
 def _settle_retry_after(response: Response) -> None:
@@ -73,13 +76,13 @@ def _log_request(response: Response) -> None:
     actor = found_actor()
     log.log(
         logging.DEBUG if _ROUTINE.fullmatch(request.path) else logging.INFO,
-        "request method=%s path=%s status=%d ms=%d caller=%s address=%s",
-        _quoted(request.method),
-        _quoted(_TOKEN.sub(r"\1…", request.path))[:SHOWN_PATH],
-        response.status_code,
-        (monotonic() - g.began) * 1000,
-        f"{actor.kind}:{actor.id}" if actor else "-",
-        _quoted(told_address() or "-"),
+        "request",
+        method=_quoted(request.method),
+        path=_quoted(_TOKEN.sub(r"\1…", request.path))[:SHOWN_PATH],
+        status=response.status_code,
+        ms=int((monotonic() - g.began) * 1000),
+        caller=told_name(actor) if actor else "-",
+        address=_quoted(told_address() or "-"),
     )
 
 

@@ -1,6 +1,5 @@
 """Sessions and passwords. A session is a row, so that ending it holds for every web process."""
 
-import logging
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID, uuid4
@@ -13,12 +12,13 @@ from sqlalchemy.orm import contains_eager
 from app.domain.enums import ActorKind, AuditAction
 from app.errors import InvalidError, NotFoundError, UnauthorizedError
 from app.extensions import db, reading
+from app.log import get_logger
 from app.models import Session, User, UserCustomer
 from app.services import access, audit
 from app.services.access import Actor, Origin
 from app.services.locking import locked
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 ACCESS_TOKEN_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(days=30)
@@ -49,7 +49,7 @@ def log_in(*, email: str, password: str, now: datetime, origin: Origin) -> Sessi
     user = find_by_password(email=email, password=password)
     if user is None:
         known = db.session.scalar(select(User.id).where(User.email == email.lower()))
-        log.warning("login_refused user=%s address=%s", known or "-", origin.address)
+        log.warning("login_refused", user=known or "-", address=origin.address)
         raise UnauthorizedError(message=WRONG_LOGIN)
     verified = user.password_hash or ""
     renewed = hash_password(password) if _hasher.check_needs_rehash(verified) else verified

@@ -1,7 +1,6 @@
 """A channel's config: what is no secret in the open, the secrets as one value encrypted for the row."""
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +10,12 @@ from app.crypto import DecryptionError, Vault
 from app.domain.channel_types import APPRISE, HAS_SECRET, ChannelType, ConfigError
 from app.domain.secrets import MASK
 from app.errors import InvalidError
+from app.log import get_logger
 from app.models import NotificationChannel
 from app.notifiers import suits_service
 from app.services.audit import Changes, changes_of
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SENT_AGAIN = "must be sent again with this change"
 UNSUITABLE = "does not suit its service: something is missing, or is not of the form that the service needs"
@@ -55,7 +55,7 @@ def whole_config(vault: Vault, channel: NotificationChannel) -> dict[str, Any] |
     try:
         return {**_set(channel.config), **unseal(vault, channel)}
     except DecryptionError as error:
-        log.warning("channel_undecryptable channel=%s error=%s", channel.public_id, error)
+        log.warning("channel_undecryptable", channel=channel.public_id, error=str(error))
         return None
 
 

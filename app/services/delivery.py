@@ -1,6 +1,5 @@
 """The outbox on its way: claimed with a lease, sent by others, settled; at least once, never silently."""
 
-import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from app.crypto import DecryptionError, Vault
 from app.domain.enums import AlertEvent, AlertStatus
 from app.domain.notification import Delivery, Destination, Notice
 from app.extensions import db
+from app.log import get_logger
 from app.models import Alert, Incident
 from app.models.alert import MAY_BE_UNSETTLED
 from app.services import alerts, channels, delivery_order, notices
@@ -20,7 +20,7 @@ from app.services.alerts import LEASE
 from app.services.delivery_order import Errand
 from app.services.locking import begin_writing
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 BACK_OFF = tuple(
     timedelta(seconds=seconds) for seconds in (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 3600, 7200)
@@ -102,7 +102,7 @@ def _begin(
         _try_again(alert, incident, now)
         return []
     except Exception as error:  # noqa: BLE001 - nobody else is to wait for it
-        log.error("alert_not_built alert=%s error=%s", alert.id, type(error).__name__)  # noqa: TRY400 - may have secrets
+        log.error("alert_not_built", alert=alert.id, error=type(error).__name__)  # noqa: TRY400 - may have secrets
         _fail(alert, UNBUILT, now)
         _try_again(alert, incident, now)
         return []

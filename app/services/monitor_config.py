@@ -1,7 +1,6 @@
 """A monitor's config: stored encrypted for its row, shown masked to those who may not read its secrets."""
 
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,11 @@ from app.domain.json_value import canonical, is_same
 from app.domain.secrets import OAUTH_KEYS, TLS_KEYS, MaskError, has_secrets, kept_secrets, mask, unmask
 from app.domain.target import CheckTarget, target_from_config
 from app.errors import InvalidError
+from app.log import get_logger
 from app.models import Monitor
 from app.services.access import Actor
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 ALIASES = ("imap_pop_config", "config")
 """The two names under which a body may carry the config."""
@@ -42,7 +42,7 @@ class ConfigStore:
         try:
             return self.unseal(monitor.public_id, monitor.config_encrypted)
         except DecryptionError as error:
-            log.warning("config_undecryptable monitor=%s error=%s", monitor.public_id, error)
+            log.warning("config_undecryptable", monitor=monitor.public_id, error=str(error))
             return None
 
     def mailbox(self, hostname: str, port: int | None, config: Mapping[str, Any]) -> tuple[str, str]:

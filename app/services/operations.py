@@ -1,6 +1,5 @@
 """Is the service ready, and how is it doing: answers from the database, the same in every process."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import to_iso
 from app.domain.enums import MonitorStatus
+from app.log import get_logger
 from app.models import Location
 from app.services import lateness, locations, migrations, monitors, schedules, self_watch
 from app.version import VERSION
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 # The counters are read out of the database anew for each answer: when that was is no time of theirs.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -42,7 +42,7 @@ def readiness(now: datetime, *, checks_per_host: int) -> Readiness:
             return Readiness({"database": "ok", "migrations": "run `flask --app wsgi db upgrade`"})
         return _readiness(now, checks_per_host)
     except SQLAlchemyError as error:
-        log.warning("database_unavailable error=%s", type(error).__name__)
+        log.warning("database_unavailable", error=type(error).__name__)
         return Readiness({"database": "does not answer"})
 
 

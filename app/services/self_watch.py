@@ -4,7 +4,6 @@ What is told of incidents that it has seen waits meanwhile, and until all that i
 looked at once more; nothing is lost. Without REFERENCE_TARGETS nothing ever waits.
 """
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
@@ -15,13 +14,14 @@ from app.clock import to_ms
 from app.domain.enums import AlertStatus, CheckStatus, Health
 from app.domain.reference import Reference
 from app.extensions import db
+from app.log import get_logger
 from app.models import Alert, Incident, Location, MonitorSchedule
 from app.models.alert import MAY_BE_UNSETTLED
 from app.net.references import all_unreachable
 from app.services.locations import ACTIVE_FOR
 from app.services.schedules import is_free
 
-logger = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 References = tuple[Reference, ...]
 
@@ -83,7 +83,7 @@ def _cut_off(location_id: int, now: datetime) -> bool:
         .execution_options(synchronize_session=False)
     ).scalar()
     if code is not None:
-        logger.error("location_suspects_itself location=%s", code)
+        log.error("location_suspects_itself", location=code)
     return False
 
 
@@ -104,7 +104,7 @@ def _reached(location_id: int, now: datetime, since: datetime) -> bool:
         .execution_options(synchronize_session=False)
     )
     lasted = (now - place.suspect_since).total_seconds()
-    logger.info("location_trusts_itself location=%s after=%.1fs", place.code, lasted)
+    log.info("location_trusts_itself", location=place.code, seconds=round(lasted, 1))
     return True
 
 

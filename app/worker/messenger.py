@@ -1,6 +1,5 @@
 """Sends what waits in the outbox: many at once, and no target that hangs holds up the others."""
 
-import logging
 from collections.abc import Callable, Collection
 from datetime import datetime
 from threading import Condition, Event, Lock
@@ -11,11 +10,12 @@ from app.clock import utcnow
 from app.config import Settings
 from app.domain.notification import Delivery, Destination, Notice
 from app.extensions import DATABASE_AWAY, db
+from app.log import about, get_logger
 from app.services import delivery
 from app.services.delivery import ClaimedAlert
 from app.worker.outage import Outage
 
-logger = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 THREADS = 16
 PER_TARGET = 2
@@ -106,24 +106,29 @@ class Messenger:
 
     def _deliver(self, claim: ClaimedAlert) -> None:
         try:
-            self._settle(claim, self._send(claim.notice, claim.destination))
-        except Exception:  # the lease ends, and somebody tries again
-            logger.exception("alert_not_settled alert=%s", claim.id)
+            with about(alert=claim.id, monitor=claim.monitor_id):
+                self._send_and_settle(claim)
         finally:
             with self._changed:
                 self._in_flight.pop(claim.id, None)
                 self._changed.notify_all()
             self.tick()
 
+    def _send_and_settle(self, claim: ClaimedAlert) -> None:
+        try:
+            self._settle(claim, self._send(claim.notice, claim.destination))
+        except Exception:  # the lease ends, and somebody tries again
+            log.exception("alert_not_settled", alert=claim.id)
+
     def _settle(self, claim: ClaimedAlert, outcome: Delivery) -> None:
-        logger.info(
-            "alert_sent alert=%s channel=%s event=%s attempt=%d ok=%s ms=%d",
-            claim.id,
-            claim.destination.type,
-            claim.notice.event,
-            claim.notice.attempt,
-            outcome.is_sent,
-            outcome.duration_ms,
+        log.info(
+            "alert_sent",
+            alert=claim.id,
+            channel=claim.destination.type,
+            notice=claim.notice.event,
+            attempt=claim.notice.attempt,
+            ok=outcome.is_sent,
+            ms=outcome.duration_ms,
         )
         for _ in range(SETTLE_ATTEMPTS):
             try:

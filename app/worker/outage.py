@@ -1,15 +1,14 @@
 """Says that the database went away and came back, once each, and not at every attempt in between."""
 
-import logging
 from threading import Lock
 from time import monotonic
 
 from sqlalchemy.exc import DBAPIError
 
 from app.extensions import DATABASE_AWAY
-from app.traces import wordless
+from app.log import get_logger
 
-logger = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class Outage:
@@ -26,16 +25,16 @@ class Outage:
                 return
             self._since = monotonic()
         if isinstance(error, DATABASE_AWAY):
-            logger.error("database_away during=%s error=%s", self._activity, reason(error))
+            log.error("database_away", during=self._activity, error=reason(error))
         else:
             # Nobody foresaw this one, so its traceback is needed.
-            logger.error("activity_failing during=%s", self._activity, exc_info=wordless(error))
+            log.error("activity_failing", during=self._activity, exc_info=error)
 
     def end(self) -> None:
         with self._lock:
             since, self._since = self._since, None
         if since is not None:
-            logger.info("activity_recovered during=%s after=%.1fs", self._activity, monotonic() - since)
+            log.info("activity_recovered", during=self._activity, seconds=round(monotonic() - since, 1))
 
 
 def reason(error: Exception) -> str:

@@ -1,6 +1,5 @@
 """The scheduler process put together: what starts, in which order, and how it ends."""
 
-import logging
 from collections.abc import Collection
 from datetime import datetime
 from functools import partial
@@ -11,6 +10,7 @@ from flask import Flask
 from app import notifiers
 from app.clock import utcnow
 from app.config import Settings
+from app.log import get_logger
 from app.services import checks, self_watch
 from app.services.transport import transport_of
 from app.worker import jobs, messenger, startup
@@ -22,7 +22,7 @@ from app.worker.slots import Slots
 from app.worker.watch import Watch
 from app.worker.writer import Writer
 
-logger = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 DRAIN_SECONDS = 25.0
 FLUSH_SECONDS = 5.0
@@ -79,11 +79,11 @@ class Process:
         lanes.add_tick(self._scheduler, self._runner.tick)
         lanes.add_delivery(self._scheduler, self._messenger.tick)
         self._scheduler.start()
-        logger.info(
-            "scheduler_started location=%s threads=%d database=%s",
-            self._settings.location_code,
-            self._settings.check_threads,
-            "sqlite" if self._settings.is_sqlite else "postgresql",
+        log.info(
+            "scheduler_started",
+            location=self._settings.location_code,
+            threads=self._settings.check_threads,
+            database="sqlite" if self._settings.is_sqlite else "postgresql",
         )
 
     def _watch(self) -> Watch:
@@ -92,7 +92,7 @@ class Process:
         if operator is None:
             return Watch(self._settings, pulse, None)
         if self._transport.smtp_url is None:
-            logger.warning("operator_cannot_be_mailed: OPERATOR_EMAIL is set and SMTP_URL is not")
+            log.warning("operator_cannot_be_mailed", reason="OPERATOR_EMAIL is set and SMTP_URL is not")
         return Watch(self._settings, pulse, partial(notifiers.mail, operator, transport=self._transport))
 
     def _holding(self, location_id: int, now: datetime) -> Collection[int]:
@@ -110,7 +110,7 @@ class Process:
         False when something would keep the process from ending by itself.
         """
         deadline = monotonic() + self._drain_seconds
-        logger.info("scheduler_stopping in_flight=%d", len(self._slots.taken))
+        log.info("scheduler_stopping", in_flight=len(self._slots.taken))
         self._runner.stop_claiming(self._drain_seconds)
         self._slots.wait_until_all_free(max(0, deadline - monotonic()))
         is_flushed = self._writer.stop(FLUSH_SECONDS)
@@ -119,5 +119,5 @@ class Process:
         self._scheduler.shutdown(wait=False)
         if self._lock:
             self._lock.give_back()
-        logger.info("scheduler_stopped released=%d", released)
+        log.info("scheduler_stopped", released=released)
         return is_flushed and is_quiet and not released

@@ -1,6 +1,5 @@
 """Claims due checks for the slots that are free, and runs them."""
 
-import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from app.domain.claimed_check import ClaimedCheck
 from app.domain.outcome import CheckOutcome
 from app.domain.schedule import is_late, skipped_slots
 from app.extensions import db
+from app.log import about, get_logger
 from app.services import checks, claims, locations, organizations
 from app.services.checks import CheckRecord
 from app.services.claims import Choice
@@ -23,7 +23,7 @@ from app.worker.outage import Outage, reason
 from app.worker.slots import Slots
 from app.worker.writer import Writer
 
-logger = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 CLAIM_ROWS = 200
 """At most so many in one statement, so that no transaction is long."""
@@ -149,12 +149,16 @@ class Runner:
     def check(self, claim: ClaimedCheck) -> None:
         """Run one check, without a database connection, and leave its result to the writer."""
         checked_at = utcnow()
-        try:
-            outcome = self._run_check(claim)
-        except Exception as error:  # noqa: BLE001 - a check has a result whatever happens
-            outcome = checks.internal_error(CRASHED)
-            logger.error("check_crashed monitor=%s error=%s", claim.monitor_id, _place(error))  # noqa: TRY400 - the text might quote a secret
+        with about(monitor=claim.monitor_id, check=claim.token):
+            outcome = self._outcome(claim)
         self._writer.put(CheckRecord(claim, outcome, checked_at))
+
+    def _outcome(self, claim: ClaimedCheck) -> CheckOutcome:
+        try:
+            return self._run_check(claim)
+        except Exception as error:  # noqa: BLE001 - a check has a result whatever happens
+            log.error("check_crashed", monitor=claim.monitor_id, error=type(error).__name__, at=_place(error))  # noqa: TRY400 - the text might quote a secret
+            return checks.internal_error(CRASHED)
 
     def stop_claiming(self, seconds: float) -> None:
         """Let the tick that is running end, unless the database keeps it waiting."""
@@ -172,7 +176,7 @@ class Runner:
             try:
                 self._give_back(tokens)
             except Exception as error:  # noqa: BLE001 - the process ends all the same
-                logger.error("release_failed checks=%d error=%s", len(tokens), reason(error))  # noqa: TRY400 - reason() says it in one line
+                log.error("release_failed", checks=len(tokens), error=reason(error))  # noqa: TRY400 - reason() says it in one line
         return len(tokens)
 
     def _give_back(self, tokens: list[UUID]) -> None:
@@ -186,6 +190,6 @@ def _skipped(claim: ClaimedCheck) -> int:
 
 
 def _place(error: Exception) -> str:
-    """Type and place of an error without its text."""
+    """Where an error was raised."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at={Path(frame.filename).name}:{frame.lineno}"
+    return f"{Path(frame.filename).name}:{frame.lineno}"

@@ -1,6 +1,5 @@
 """Who watches the monitor: the scheduler looks at itself, tells its operator, and pings while it is well."""
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -9,11 +8,12 @@ from app.domain.enums import TroubleKind
 from app.domain.notification import Delivery
 from app.domain.trouble import Belief, message
 from app.extensions import DATABASE_AWAY, db
+from app.log import get_logger
 from app.services import heartbeat, operator_mails, troubles
 from app.services.operator_mails import ClaimedMail
 from app.worker.pulse import Pulse
 
-logger = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 LOOK_SECONDS = 60
 MailFunction = Callable[[str, str], Delivery]
@@ -45,15 +45,17 @@ class Watch:
         )
         db.session.commit()  # or a connection would be held while somebody takes 10 s to answer
         if fault:
-            self._note_heartbeat(f"heartbeat_withheld reason={fault}")
-        else:
-            status = heartbeat.ping(url)
-            self._note_heartbeat(f"heartbeat_failed status={status}" if status else None)
+            if self._is_new(fault):
+                log.error("heartbeat_withheld", reason=fault)
+        elif status := heartbeat.ping(url):
+            if self._is_new(str(status)):
+                log.error("heartbeat_failed", status=status)
+        elif self._is_new(None):
+            log.info("heartbeat_sent_again")
 
-    def _note_heartbeat(self, fault: str | None) -> None:
-        if fault != self._heartbeat_fault:
-            logger.log(logging.ERROR if fault else logging.INFO, fault or "heartbeat_sent_again")
-        self._heartbeat_fault = fault
+    def _is_new(self, fault: str | None) -> bool:
+        before, self._heartbeat_fault = self._heartbeat_fault, fault
+        return fault != before
 
     def tell_operator(self, location_id: int, now: datetime) -> None:
         """Look for trouble; log, and mail, what begins and what is over."""
@@ -61,9 +63,9 @@ class Watch:
             before, belief = self._beliefs[kind], self._beliefs[kind].after(since)
             self._beliefs[kind] = belief
             if belief.is_trouble and not before.is_trouble:
-                logger.error("trouble_begun kind=%s since=%s", kind, belief.since)
+                log.error("trouble_begun", kind=kind, since=belief.since)
             elif before.is_trouble and not belief.is_trouble:
-                logger.info("trouble_over kind=%s since=%s", kind, belief.since)
+                log.info("trouble_over", kind=kind, since=belief.since)
             if self._mail is not None and belief.is_trouble is not None:
                 self._tell(location_id, kind, belief, now, self._mail)
 
@@ -117,7 +119,7 @@ class Watch:
         """A mail that cannot be sent is tried again each minute, and said once."""
         if outcome.is_sent:
             self._unsent.discard(kind)
-            logger.info("operator_mailed kind=%s", kind)
+            log.info("operator_mailed", kind=kind)
         elif kind not in self._unsent:
             self._unsent.add(kind)
-            logger.error("operator_mail_failed kind=%s error=%s", kind, outcome.error)
+            log.error("operator_mail_failed", kind=kind, error=outcome.error)

@@ -1,6 +1,5 @@
 """The one thread that writes results: in batches, and again and again while the database is away."""
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -10,12 +9,13 @@ from time import monotonic
 from flask import Flask
 
 from app.extensions import DATABASE_AWAY, db
+from app.log import about, get_logger
 from app.services import checks
 from app.services.checks import CheckRecord
 from app.worker.outage import Outage
 from app.worker.slots import Slots
 
-logger = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 BATCH_SECONDS = 0.1
 BATCH_ROWS = 200
@@ -119,12 +119,14 @@ class Writer:
             for record in batch:
                 self._keep([record])
         else:
-            self._lose(batch[0], error)
+            claim = batch[0].claim
+            with about(monitor=claim.monitor_id, check=claim.token):
+                self._lose(batch[0], error)
 
     def _lose(self, record: CheckRecord, error: Exception) -> None:
         """Store in its place that it could not be stored: a monitor without results would look healthy."""
         # The error's type only: its text quotes values.
-        logger.error("result_not_storable monitor=%s error=%s", record.claim.monitor_id, type(error).__name__)
+        log.error("result_not_storable", monitor=record.claim.monitor_id, error=type(error).__name__)
         if record.outcome is NOT_STORABLE:
             self._slots.free([record.claim])
         else:

@@ -14,7 +14,7 @@ from app.domain.claimed_check import ClaimedCheck
 from app.domain.enums import Protocol
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
-from app.log import FORMAT, Formatter
+from app.log import CONSOLE, formatter
 from app.models import CheckResult
 from app.services import auth, checks, monitors
 from app.worker.outage import Outage
@@ -36,7 +36,7 @@ class TwoSecretsError(Exception):
 def log(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     """All that is logged from here on, as it is written."""
     caplog.set_level(logging.DEBUG)
-    caplog.handler.setFormatter(Formatter(FORMAT))
+    caplog.handler.setFormatter(formatter(CONSOLE))
     return lambda: caplog.text
 
 

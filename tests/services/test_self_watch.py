@@ -97,7 +97,7 @@ class TestLooking:
         for look in (10, 20):
             assert look_at_references(location.id, NOW + look * SECOND, references)
         assert suspect_since(location) is None
-        assert caplog.messages[1:] == ["location_trusts_itself location=local after=10.0s"]
+        assert caplog.messages[1:] == ["location_trusts_itself location=local seconds=10.0"]
 
     def test_only_the_own_location_is_suspected(
         self, make: Factory, location: Location, target: ReferenceTarget

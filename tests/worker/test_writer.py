@@ -116,7 +116,7 @@ def test_a_batch_is_kept_while_the_database_is_away(
     assert (len(calls), results()) == (3, 1)
     away, recovered = caplog.messages
     assert away == "database_away during=record error=Exception: connection refused"
-    assert recovered.startswith("activity_recovered during=record after=")
+    assert recovered.startswith("activity_recovered during=record seconds=")
 
 
 def test_a_result_keeps_its_slot_while_the_database_is_away(claims: Claims, start: Start) -> None:
