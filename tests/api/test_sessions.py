@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import jwt
 import pytest
+from argon2 import PasswordHasher, extract_parameters
 from flask import Flask, g
 from sqlalchemy import select
 
@@ -112,6 +113,11 @@ def test_an_unknown_address_and_a_wrong_password_answer_the_same(nobody: Caller,
     ]
 
     assert answers[0] == answers[1] == answers[2]
+
+
+def test_what_it_is_verified_against_costs_what_a_password_of_today_costs() -> None:
+    assert not PasswordHasher().check_needs_rehash(auth.NOBODY)
+    assert extract_parameters(auth.NOBODY) == extract_parameters(auth.hash_password(PASSWORD))
 
 
 def test_an_unknown_address_costs_one_verification_too(

@@ -13,6 +13,7 @@ from app.extensions import db
 from app.models import Location
 from app.services import heartbeat
 from app.services.heartbeat import ping
+from bench.faults import names
 from tests.factories import Factory
 from tests.fakes import faults
 from tests.fakes.server import Act
@@ -89,7 +90,8 @@ def test_a_body_is_not_waited_for(receiver: HttpReceiver) -> None:
 def test_a_closed_port_and_an_unknown_name_are_told_in_a_word() -> None:
     with faults.refusing_port() as port:
         assert ping(HttpUrl("http", "127.0.0.1", port, PATH)) == "connection_refused"
-    assert ping(HttpUrl("http", "no-such-name.invalid", 80, PATH)) == "dns_failure"
+    with names.scripted():
+        assert ping(HttpUrl("http", names.UNKNOWN, 80, PATH)) == "dns_failure"
 
 
 def test_a_certificate_that_nobody_vouches_for_is_not_accepted() -> None:
