@@ -1,5 +1,6 @@
 """What the documents say is what the code does."""
 
+import configparser
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from app.api.parser import MAX_BODY_BYTES
 from app.config import setting_fields
 from app.domain.channel_types import CHANNEL_TYPES
 from app.domain.enums import ErrorCode, Role, WarningCode
+from app.extensions import db
 from app.services.api_tokens import MAX_TOKENS
 from app.services.auth import ACCESS_TOKEN_LIFE, SESSION_LIFE
 from app.services.notification_channels import MAX_CHANNELS
@@ -21,6 +23,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 FAILURES = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
 GENERATED = "made once, kept in `instance/`"
 
@@ -80,6 +83,19 @@ def _without_asides(text: str) -> str:
 def test_failures_page_lists_every_code() -> None:
     listed = re.findall(r"^\| `([a-z_]+)` \|", FAILURES, flags=re.MULTILINE)
     assert listed == [*ErrorCode, *WarningCode]
+
+
+def test_architecture_page_has_every_table() -> None:
+    listed = re.findall(r"^\| `([a-z_]+)` \|", _section(ARCHITECTURE, "Tables"), flags=re.MULTILINE)
+    assert sorted(listed) == sorted(db.metadata.tables)
+
+
+def test_architecture_page_has_every_layer_that_is_held() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    held = re.findall(r"app\.\w+", config["importlinter:contract:layers"]["layers"])
+    listed = re.findall(r"`(app/\w+)(?:\.py)?`", _section(ARCHITECTURE, "Layers").partition("\nWhy")[0])
+    assert [name.replace("/", ".") for name in listed] == held
 
 
 def test_readme_shows_the_request_of_the_api_page() -> None:
