@@ -9,11 +9,13 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app import checkers
+from app.cli.ladder import ladder, output_encoding
+from app.cli.plugin_line import plugin_line
 from app.config import Settings
-from app.domain.enums import CheckStatus, Phase, Protocol, Security
+from app.domain.enums import CheckStatus, Protocol, Security
 from app.domain.hostname import HostnameError, normalise_hostname
 from app.domain.outcome import CheckOutcome
-from app.domain.target import DEFAULT_MAILBOX, CheckTarget, TlsPolicy
+from app.domain.target import DEFAULT_CERTIFICATE_WARNING_DAYS, DEFAULT_MAILBOX, CheckTarget, TlsPolicy
 
 EXIT_CODES = {CheckStatus.SUCCESS: 0, CheckStatus.WARNING: 1, CheckStatus.ERROR: 2}
 USAGE_EXIT_CODE = 3
@@ -65,18 +67,45 @@ class PluginCommand(click.Command):
     show_default=True,
     help="Seconds for the whole check.",
 )
+@click.option(
+    "--warning-ms", type=click.IntRange(1, 60_000), metavar="MS", help="Warn when the check takes longer."
+)
+@click.option(
+    "--certificate-days",
+    type=click.IntRange(0, 3650),
+    default=DEFAULT_CERTIFICATE_WARNING_DAYS,
+    show_default=True,
+    metavar="DAYS",
+    help="Warn when the certificate ends sooner; 0: never.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as the API has it.")
+@click.option("--nagios", is_flag=True, help="Print one line with performance data.")
 @click.pass_context
 @with_appcontext
-def check_command(ctx: click.Context, /, timeout: float, as_json: bool, **options: Any) -> None:
+def check_command(
+    ctx: click.Context, /, *, timeout: float, as_json: bool, nagios: bool, **options: Any
+) -> None:
     """Check one mailbox at HOST and say how far it went.
 
     Ends with 0 on success, 1 on a warning, 2 on an error and 3 when it was called the wrong way.
+
+    \b
+    Examples:
+      flask --app wsgi check mail.example.com --tls
+      flask --app wsgi check mail.example.com --tls --user ada --password-file ada.txt
+      flask --app wsgi check pop.example.com --protocol pop3 --tls --nagios --warning-ms 2000
     """
+    if as_json and nagios:
+        raise click.UsageError("--json and --nagios exclude each other.")
     settings: Settings = current_app.config["SETTINGS"]
     target = _target(**options)
     outcome = checkers.run(target, timeout, settings.target_guard)
-    click.echo(_as_json(outcome) if as_json else "\n".join(_ladder(target, outcome)))
+    if as_json:
+        click.echo(_as_json(outcome))
+    elif nagios:
+        click.echo(plugin_line(target, outcome, timeout))
+    else:
+        click.echo("\n".join(ladder(target, outcome, output_encoding())))
     ctx.exit(EXIT_CODES[outcome.status])
 
 
@@ -93,6 +122,8 @@ def _target(
     insecure: bool,
     ca_file: BinaryIO | None,
     mailbox: str,
+    warning_ms: int | None,
+    certificate_days: int,
 ) -> CheckTarget:
     return CheckTarget(
         hostname=_hostname(host),
@@ -103,6 +134,8 @@ def _target(
         user=user,
         password=_password(user, password_file, password_env),
         mailbox=mailbox,
+        response_time_warning_ms=warning_ms,
+        certificate_warning_days=certificate_days,
     )
 
 
@@ -151,29 +184,3 @@ def _as_json(outcome: CheckOutcome) -> str:
         "diagnostics": outcome.diagnostics,
     }
     return json.dumps(result, indent=2, ensure_ascii=False)
-
-
-def _ladder(target: CheckTarget, outcome: CheckOutcome) -> list[str]:
-    """One line per rung with its milliseconds and what was found there, then the verdict."""
-    timings: dict[str, int] = outcome.diagnostics["timings"]
-    found = _findings(outcome.diagnostics)
-    rungs = [f"  {rung:<10} {ms:>6} ms  {found.get(rung, '')}".rstrip() for rung, ms in timings.items()]
-    title = f"{target.protocol} {target.hostname} port {target.effective_port} ({target.security})"
-    return [title, *rungs, _verdict(outcome)]
-
-
-def _findings(diagnostics: dict[str, Any]) -> dict[str, str]:
-    tls, mailbox = diagnostics.get("tls", {}), diagnostics.get("mailbox", {})
-    certificate = tls.get("certificate", {})
-    return {
-        Phase.CONNECT: diagnostics.get("address", ""),
-        Phase.TLS: f"{tls['version']}, certificate until {certificate.get('notAfter')}" if tls else "",
-        Phase.GREETING: diagnostics.get("server", {}).get("greeting", ""),
-        Phase.MAILBOX: f"{mailbox['name']}: {mailbox['messages']} messages" if mailbox else "",
-    }
-
-
-def _verdict(outcome: CheckOutcome) -> str:
-    reason = f": {outcome.code}: {outcome.message}" if outcome.code else ""
-    where = f" at {outcome.phase}" if outcome.phase else ""
-    return f"{outcome.status.upper()} in {outcome.duration_ms} ms{where}{reason}"

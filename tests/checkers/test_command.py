@@ -62,7 +62,7 @@ def test_success_is_shown_as_a_ladder_and_ends_with_0(protocol: Protocol, ca_fil
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert lines[0].startswith(f"{protocol} localhost port ")
-    assert [line.split()[0] for line in lines[1:-1]] == [
+    assert [line.split()[:2][-1] for line in lines[1:-1]] == [
         "dns", "connect", "tls", "greeting", "capability", "login", "mailbox", "logout",
     ]  # fmt: skip
     assert "INBOX: 7 messages" in result.output
@@ -77,7 +77,11 @@ def test_warning_ends_with_1(protocol: Protocol) -> None:
         )
     assert result.exit_code == 1
     assert "WARNING in " in result.output
-    assert result.output.endswith("certificate_expiring: The server's certificate has expired.\n")
+    assert result.output.endswith(
+        "certificate_expiring: The server's certificate has expired.\n"
+        "To do: Renew the server's certificate before it ends.\n"
+    )
+    assert "  ! tls " in result.output
 
 
 @every_protocol
@@ -85,6 +89,9 @@ def test_error_ends_with_2_and_names_the_rung(protocol: Protocol) -> None:
     result = check(protocol, "--starttls", "--timeout", "0.3", script={"greeting": faults.silence})
     assert result.exit_code == 2
     assert " at greeting: timeout: The time limit of 0.3 s ran out" in result.output
+    assert "  ✓ connect " in result.output
+    assert "  ✗ greeting " in result.output
+    assert "To do: Find out why the server is slow or silent" in result.output
 
 
 @every_protocol
@@ -94,6 +101,16 @@ def test_json_is_the_object_of_the_contract(protocol: Protocol) -> None:
     assert list(printed) == ["status", "errorMessage", "warningMessage", "timingImapPop", "diagnostics"]
     assert (printed["status"], printed["errorMessage"]) == ("success", None)
     assert printed["diagnostics"]["mailbox"]["messages"] == 7
+
+
+@every_protocol
+def test_nagios_gets_one_line_and_the_same_exit_codes(protocol: Protocol) -> None:
+    result = check(protocol, "--nagios", *LOGIN, "--timeout", "5")
+    assert result.exit_code == 0
+    assert result.output.startswith(f"{protocol.upper()} OK - localhost:")
+    assert result.output.count("\n") == 1
+    assert " ms, 7 messages | time=0." in result.output
+    assert check(protocol, "--nagios", "--timeout", "0.3", script={"greeting": faults.silence}).exit_code == 2
 
 
 def test_password_is_read_from_a_file_without_its_line_break(tmp_path: Path) -> None:
@@ -122,6 +139,9 @@ def test_password_is_read_from_a_file_without_its_line_break(tmp_path: Path) -> 
         ("mail.example", "--timeout", "0"),
         ("mail.example", "--timeout", "61"),
         ("mail.example", "--tls", "--starttls"),
+        ("mail.example", "--json", "--nagios"),
+        ("mail.example", "--warning-ms", "0"),
+        ("mail.example", "--certificate-days", "-1"),
         ("mail.example", "--user", "u"),
         ("mail.example", "--password-env", "HOME"),
         ("mail.example", "--user", "u", "--password-env", "NO_SUCH_VARIABLE"),

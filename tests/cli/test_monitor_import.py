@@ -1,10 +1,6 @@
 """`flask monitors import`: which lines become monitors, and what is said of the others."""
 
 import csv
-import os
-import pty
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +16,9 @@ from app.errors import UnavailableError
 from app.extensions import db
 from app.models import AuditEntry, Customer, Monitor, MonitorSchedule, Organization
 from app.services import monitor_import
+from tests.conftest import ENVIRON
 from tests.factories import Factory
+from tests.terminal import run_at_terminal
 
 Import = Callable[..., Result]
 HEADER = "name,hostname,port,user,password,tls"
@@ -255,18 +253,9 @@ def test_what_is_in_stays_in_when_it_ends_early(
 def test_progress_is_shown_at_a_terminal(database_url: str, customer: Customer, tmp_path: Path) -> None:
     path = tmp_path / "mailboxes.csv"
     path.write_text("name,hostname\nX,a.example\n")
-    ours, theirs = pty.openpty()
     arguments = ["monitors", "import", str(path), "--customer", str(customer.id), "--dry-run"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
-        env={**os.environ, "DATABASE_URL": database_url},
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        assert process.stdout
-        assert process.stdout.read() == b"1 would be imported, 0 exist and are passed over, 0 refused.\n"
-    shown = os.read(ours, 10_000).decode()
-    os.close(ours)
+    code, shown = run_at_terminal(arguments, {**ENVIRON, "DATABASE_URL": database_url})
+    assert code == 0, shown
     assert "Reading" in shown
     assert "1/1" in shown
+    assert "1 would be imported" in shown
