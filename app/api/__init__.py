@@ -22,6 +22,7 @@ from app.api import (
     requests,
     tokens,
     users,
+    vocabulary,
 )
 from app.api.auth.tokens import JWT_CONFIG
 from app.api.parser import MAX_BODY_BYTES
@@ -91,6 +92,7 @@ def init_app(app: Flask) -> None:
     api = errors.Api(app)
     # flask-smorest describes paging of its own, which no operation has.
     api.spec.components.schemas.pop("PaginationMetadata")
+    vocabulary.init_api(api)
     # The order of the page: what a newcomer needs first stands first.
     for resource in (
         auth,

@@ -271,6 +271,13 @@ class Instant(fields.Field[datetime]):
         return None if value is None else to_iso(value)
 
 
+class AsStored(fields.Nested):
+    """An object in answers that goes out as it was stored; its schema is what callers are told of it."""
+
+    def _serialize(self, nested_obj: Any, *_: Any, **__: Any) -> Any:
+        return nested_obj
+
+
 class JsonObject(fields.Dict):
     """Any JSON object whose texts and numbers every database can hold."""
 

@@ -51,7 +51,7 @@ def test_every_operation_is_shown(docs: DocsPage, address: str) -> None:
 
 def test_logging_in_and_monitors_stand_first(docs: DocsPage) -> None:
     tags = docs.page.locator(".opblock-tag").all()
-    assert [tag.get_attribute("data-tag") for tag in tags][:2] == ["Sessions", "IMAP/POP monitors"]
+    assert [tag.get_attribute("data-tag") for tag in tags][:2] == ["Sessions", "Monitors"]
 
 
 def test_operations_of_every_kind_unfold(docs: DocsPage) -> None:

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import INCLUDE, fields
 
-from app.documents.fields import Choice, CustomerReference, Instant, Lines, Reference, Text, Whole
+from app.api.monitors.diagnostics_schema import DiagnosticsSchema
+from app.documents.fields import AsStored, Choice, CustomerReference, Instant, Lines, Reference, Text, Whole
 from app.documents.schema import OTHER_ORGANIZATION, BodySchema, Schema
 from app.domain.enums import (
     AlertEvent,
@@ -20,6 +21,7 @@ from app.services.incident_lifecycle import DOWNTIME
 MAX_COMMENT = 4000
 """Characters."""
 TYPES = (*ErrorCode, *WarningCode, DOWNTIME)
+TIMELINE_KINDS = (*IncidentEventKind, *AlertEvent)
 TYPE = f"The code of its first result; `{DOWNTIME}` if that was not kept."
 SO_FAR = "Milliseconds; of an open one, so far."
 
@@ -99,22 +101,33 @@ class TimelineAlertSchema(Schema):
 
 class TimelineEntrySchema(Schema):
     at = Instant(required=True)
-    kind = fields.String(required=True, metadata={"enum": [*IncidentEventKind, *AlertEvent]})
+    kind = fields.String(required=True, metadata={"enum": TIMELINE_KINDS})
     actor_name = fields.String(required=True, allow_none=True)
     text = fields.String(required=True, allow_none=True)
     alert = fields.Nested(TimelineAlertSchema, required=True, allow_none=True)
+
+
+class EvidenceSchema(Schema):
+    """The result that an incident began with, as far as it was kept."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    result_id = fields.UUID(allow_none=True)
+    checked_at = Instant()
+    location_code = fields.String()
+    location_name = fields.String()
+    diagnostics = fields.Nested(
+        DiagnosticsSchema, allow_none=True, metadata={"description": "With the transcript."}
+    )
 
 
 class IncidentWithTimelineSchema(IncidentSchema):
     timeline = fields.List(
         fields.Nested(TimelineEntrySchema), required=True, metadata={"description": "Oldest first."}
     )
-    evidence = fields.Dict(
-        required=True,
-        metadata={
-            "description": "The result that it began with: `resultId`, `checkedAt`, `locationCode`, and its "
-            "`diagnostics` with the transcript."
-        },
+    evidence = AsStored(
+        EvidenceSchema, required=True, metadata={"description": "The result that it began with."}
     )
 
 

@@ -58,7 +58,7 @@ _turns = Turns(TESTS_AT_ONCE, _busy)
 """Of tests, by the key of the mailbox."""
 
 blp = Blueprint(
-    "IMAP/POP monitors",
+    "Monitors",
     __name__,
     url_prefix="/api/imap-pop-monitors",
     description="Mailboxes that are watched, and what the checks found",

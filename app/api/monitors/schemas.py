@@ -6,7 +6,9 @@ from marshmallow import fields
 
 from app.api.base import PageArgsSchema, PageSchema
 from app.api.customers.schemas import EmbeddedCustomerSchema
+from app.api.monitors.diagnostics_schema import DiagnosticsSchema
 from app.documents.fields import (
+    AsStored,
     Choice,
     CustomerReference,
     Instant,
@@ -14,6 +16,7 @@ from app.documents.fields import (
     Text,
     Whole,
 )
+from app.documents.mailbox_config import ImapPopConfigSchema
 from app.documents.monitors import CUSTOMER_ID, MINUTES, SAME, STATUS_ALIASES
 from app.documents.schema import OTHER_ORGANIZATION, Schema
 from app.domain.enums import CheckStatus, Health, MonitorStatus, Protocol
@@ -42,9 +45,11 @@ class MonitorSchema(Schema):
     last_error_message = fields.String(required=True, allow_none=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
-    config = fields.Dict(required=True, metadata={"description": SAME})
-    imap_pop_config = fields.Dict(
-        required=True, metadata={"description": "As it was sent; secrets are masked for readers."}
+    config = AsStored(ImapPopConfigSchema, required=True, metadata={"description": SAME})
+    imap_pop_config = AsStored(
+        ImapPopConfigSchema,
+        required=True,
+        metadata={"description": "As it was sent; secrets are masked for readers."},
     )
 
 
@@ -88,7 +93,7 @@ class OutcomeSchema(Schema):
     error_message = fields.String(required=True, allow_none=True)
     warning_message = fields.String(required=True, allow_none=True)
     timing_imap_pop = fields.Integer(required=True, metadata={"description": "Milliseconds in all."})
-    diagnostics = fields.Dict(required=True)
+    diagnostics = AsStored(DiagnosticsSchema, required=True)
     checked_at = Instant(required=True)
 
 

@@ -39,7 +39,7 @@ class ValidationSchema(Schema):
     warnings = fields.List(fields.String(), required=True)
 
 
-class TestRequestSchema(Schema):
+class SentTestSchema(Schema):
     """What was sent where, without secrets."""
 
     type = fields.String(required=True)
@@ -48,7 +48,7 @@ class TestRequestSchema(Schema):
     timeout_seconds = fields.Integer(required=True, allow_none=True)
 
 
-class TestResponseSchema(Schema):
+class TargetResponseSchema(Schema):
     """What the target said, as far as it is known."""
 
     reachable = fields.Boolean(required=True, metadata={"description": "The target answered."})
@@ -62,9 +62,9 @@ class ChannelTestResultSchema(Schema):
     mode = fields.String(required=True, metadata={"enum": ["send", "dryRun"]})
     message = fields.String(required=True)
     validation = fields.Nested(ValidationSchema, required=True)
-    request = fields.Nested(TestRequestSchema, required=True)
+    request = fields.Nested(SentTestSchema, required=True)
     response = fields.Nested(
-        TestResponseSchema, required=True, allow_none=True, metadata={"description": "Null with `dryRun`."}
+        TargetResponseSchema, required=True, allow_none=True, metadata={"description": "Null with `dryRun`."}
     )
 
 
