@@ -7,10 +7,12 @@ FLASK := $(BIN)/flask --app wsgi
 # Much of a test is waiting, for silent servers and for processes to start.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 BENCHES ?= check_cost api fleet storage
-PATHS := app bench migrations tests wsgi.py gunicorn.conf.py
+# Where `make clients` puts them.
+CLIENTS ?= build/clients
+PATHS := app bench clients migrations tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak crash false-alarms fault-report bench lint types imports check migration
+.PHONY: help install run test soak crash false-alarms fault-report bench lint types imports check migration clients try-clients
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +44,19 @@ fault-report: install ## Show the faults to other monitors too, and write docs/f
 
 bench: install ## Measure, and write bench/results; BENCHES=check_cost ARGS="--rounds 3" for some
 	@for bench in $(BENCHES); do $(BIN)/python -m bench.$$bench $(ARGS) || exit; done
+
+clients: install ## Generate a Python and a TypeScript client from the OpenAPI document into build/clients
+	@mkdir -p $(CLIENTS)/typescript
+	@$(FLASK) openapi write $(CLIENTS)/openapi.json
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/openapi-python-client generate --path $(CLIENTS)/openapi.json \
+		--config clients/python/generator.yml --output-path $(CLIENTS)/python --overwrite --fail-on-warning
+	@cp clients/python/watch.py $(CLIENTS)/python/
+	@cp clients/typescript/* $(CLIENTS)/typescript/
+	@cd $(CLIENTS)/typescript && npm install --no-package-lock --no-audit --no-fund --loglevel=error && npm run --silent generate
+
+try-clients: install ## Run the example programs of docs/clients.md with the clients that `make clients` made
+	@PYTHONPATH=$(CLIENTS)/python $(BIN)/python $(CLIENTS)/python/watch.py
+	@cd $(CLIENTS)/typescript && npm run --silent build && node dist/watch.js
 
 lint: install ## Check style and formatting
 	$(BIN)/ruff check $(PATHS)

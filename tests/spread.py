@@ -10,7 +10,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = re.compile(
-    r"(tests/browser/|tests/test_web_process|tests/test_web_workers.*\[(?:sqlite|postgresql)"
+    r"(tests/browser/|tests/clients/|tests/test_web_process|tests/test_web_workers.*\[(?:sqlite|postgresql)"
     r"|tests/security/test_canary.*\[(?:sqlite|postgresql)|tests/api/test_cut_exports.*\[(?:sqlite|postgresql)"
     r"|tests/(?:services|incidents)/test_plans.*\[(?:sqlite|postgresql)"
     r"|tests/docs/test_blocks.py::test_blocks_of_a_page_that_uses_the_service)"
