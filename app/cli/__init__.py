@@ -8,6 +8,7 @@ from app.cli.keys import keys_group
 from app.cli.monitors import monitors_group
 from app.cli.organizations import organizations_group
 from app.cli.setup import init_command
+from app.cli.status import status_command
 from app.cli.tokens import tokens_group
 from app.cli.up import up_command
 from app.cli.users import users_group
@@ -19,6 +20,7 @@ COMMANDS = (
     keys_group,
     monitors_group,
     organizations_group,
+    status_command,
     tokens_group,
     up_command,
     users_group,

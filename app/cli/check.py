@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 
 from app import checkers
 from app.cli.ladder import ladder, output_encoding
+from app.cli.plugin import PluginCommand
 from app.cli.plugin_line import plugin_line
 from app.config import Settings
 from app.domain.enums import CheckStatus, Protocol, Security
@@ -18,30 +19,8 @@ from app.domain.outcome import CheckOutcome
 from app.domain.target import DEFAULT_CERTIFICATE_WARNING_DAYS, DEFAULT_MAILBOX, CheckTarget, TlsPolicy
 
 EXIT_CODES = {CheckStatus.SUCCESS: 0, CheckStatus.WARNING: 1, CheckStatus.ERROR: 2}
-USAGE_EXIT_CODE = 3
-"""Click's own is 2, which monitoring systems read as "critical"; 3 is "unknown" to them."""
 DEFAULT_TIMEOUT_SECONDS = 30.0
 MAX_TIMEOUT_SECONDS = 60.0
-
-
-class WrongUsageError(click.UsageError):
-    exit_code = USAGE_EXIT_CODE
-
-
-class PluginCommand(click.Command):
-    """A command whose usage errors end with 3, also as part of a group that knows nothing of this."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        try:
-            return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            raise WrongUsageError(error.format_message(), error.ctx) from None
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except click.UsageError as error:
-            raise WrongUsageError(error.format_message(), error.ctx) from None
 
 
 @click.command("check", cls=PluginCommand)
