@@ -176,6 +176,11 @@ class Settings:
     metrics_token: str | None = _setting(
         values.text, "Bearer token that `/metrics` asks for; open without it", None, is_secret=True
     )
+    metrics_port: int | None = _setting(
+        values.integer(1, 65535),
+        "port at which the scheduler serves its own `/metrics`, at `HOST`; without it, not",
+        None,
+    )
     log_level: str = _setting(
         values.one_of("DEBUG", "INFO", "WARNING", "ERROR"), "least level that is logged", "INFO"
     )

@@ -9,6 +9,7 @@ from app.config import ROOT, Settings, environment, load_settings
 from app.crypto import Vault
 from app.extensions import db, engine_options, jwt, migrate, prepare_engine
 from app.log import configure_logging
+from app.metrics import database
 from app.services.monitor_config import ConfigStore
 
 INSTANCE = ROOT / "instance"
@@ -43,3 +44,4 @@ def _init_database(app: Flask) -> None:
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     with app.app_context():
         prepare_engine(db.engine)
+        database.observe(db.engine)

@@ -82,6 +82,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("RATE_LIMIT", "off", "off"),
     ("RATE_LIMIT", "5/second", "5/second"),
     ("METRICS_TOKEN", "scrape", "scrape"),
+    ("METRICS_PORT", "9464", 9464),
     ("LOG_LEVEL", "DEBUG", "DEBUG"),
     ("LOG_FORMAT", "json", "json"),
 ]
@@ -94,6 +95,7 @@ BAD = [
     ("REDIS_URL", "redis://u:hunter2@h:port"),
     ("PORT", "0"),
     ("PORT", "65536"),
+    ("METRICS_PORT", "0"),
     ("PORT", "80 80"),
     ("PORT", "\uff18\uff10"),
     ("WEB_CONCURRENCY", "many"),

@@ -2,10 +2,11 @@
 
 import hmac
 from collections.abc import Mapping
+from functools import partial
 from ipaddress import IPv6Address, ip_network
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, g, request
 from flask_limiter import Limiter
 from redis import RedisError
 from redis.backoff import NoBackoff
@@ -87,17 +88,28 @@ def init_app(app: Flask, settings: Settings) -> None:
         storage_options=dict(REDIS_PATIENCE) if settings.redis_url else None,
         # Counting each for itself is better than answering nobody while Redis is away.
         in_memory_fallback_enabled=True,
+        on_breach=partial(_note, "requests"),
     )
     views: dict[str, Any] = app.view_functions
     # The inner limit counts first, and what it refuses the outer one does not count.
-    by_address = limiter.limit(LOGIN_RATE, key_func=address)
-    by_account = limiter.limit(ACCOUNT_RATE, key_func=_account, exempt_when=lambda: not _account())
+    by_address = limiter.limit(LOGIN_RATE, key_func=address, on_breach=partial(_note, "login"))
+    by_account = limiter.limit(
+        ACCOUNT_RATE,
+        key_func=_account,
+        exempt_when=lambda: not _account(),
+        on_breach=partial(_note, "account"),
+    )
     views["Sessions.log_in"] = by_account(by_address(views["Sessions.log_in"]))
-    for name, rate in (
-        ("Sessions.change_password", GUESS_RATE),
-        ("Notification channels.test_notification_channel", CHANNEL_TEST_RATE),
+    for name, rate, what in (
+        ("Sessions.change_password", GUESS_RATE, "password"),
+        ("Notification channels.test_notification_channel", CHANNEL_TEST_RATE, "channel_test"),
     ):
-        views[name] = limiter.limit(rate)(views[name])
+        views[name] = limiter.limit(rate, on_breach=partial(_note, what))(views[name])
+
+
+def _note(limit: str, _: object) -> None:
+    """The limit that is met, to be counted with the answer; of two that are told, the stricter comes last."""
+    g.limit_met = limit
 
 
 def caller() -> str:

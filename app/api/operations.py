@@ -6,9 +6,9 @@ from flask import Blueprint, Response, jsonify, request
 
 from app.api.context import now, settings
 from app.errors import UnauthorizedError
-from app.services import operations
-
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from app.metrics import web
+from app.metrics.exposition import CONTENT_TYPE, Read, render
+from app.services import figures, operations
 
 blp = Blueprint("operations", __name__)
 
@@ -34,4 +34,5 @@ def get_metrics() -> Response:
     given = request.headers.get("Authorization", "")
     if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
         raise UnauthorizedError
-    return Response(operations.metrics(now()), content_type=METRICS_TYPE)
+    text = render(Read(figures.collect(now())), *web.collectors())
+    return Response(text, content_type=CONTENT_TYPE)

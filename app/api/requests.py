@@ -13,6 +13,7 @@ from app.api.context import found_actor, told_address, told_name
 from app.headers import REQUEST_ID, SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY
 from app.log import REQUEST_ID as LOGGED_ID
 from app.log import get_logger
+from app.metrics import web
 
 log = get_logger(__name__)
 
@@ -51,6 +52,7 @@ def _finish(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
     _settle_retry_after(response)
     _log_request(response)
+    _count(response)
     return response
 
 
@@ -84,6 +86,15 @@ def _log_request(response: Response) -> None:
         caller=told_name(actor) if actor else "-",
         address=_quoted(told_address() or "-"),
     )
+
+
+def _count(response: Response) -> None:
+    rule = request.url_rule
+    web.count_request(
+        rule.rule if rule else None, request.method, response.status_code, monotonic() - g.began
+    )
+    if "limit_met" in g:
+        web.count_refusal(g.limit_met)
 
 
 def _quoted(text: str) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.domain.enums import Protocol
+
 
 @dataclass(frozen=True)
 class ClaimedCheck:
@@ -16,6 +18,7 @@ class ClaimedCheck:
     organization_id: int
     server: str
     is_slow: bool
+    protocol: Protocol
     hostname: str
     port: int | None
     timeout_seconds: int

@@ -27,6 +27,8 @@ from app.models.base import Base, BigId, Json, UtcDateTime, enum_type
 from app.models.location import Location
 
 IS_SCHEDULED = text("next_check_at_ms IS NOT NULL")
+IS_UNPLANNED = text("next_check_at_ms IS NULL")
+IS_LEASED = text("lease_until_ms IS NOT NULL")
 IN_MAINTENANCE = text("in_maintenance")
 IS_DOWN = text("monitor_schedules.health = 'down'")
 """To be added to conditions: SQLite takes the index of these only where it reads these words."""
@@ -45,6 +47,19 @@ class MonitorSchedule(Base):
             "next_check_at_ms",
             postgresql_where=IS_SCHEDULED,
             sqlite_where=IS_SCHEDULED,
+        ),
+        Index(
+            "ix_monitor_schedules_unplanned",
+            "monitor_id",
+            postgresql_where=IS_UNPLANNED,
+            sqlite_where=IS_UNPLANNED,
+        ),
+        Index(
+            "ix_monitor_schedules_leased",
+            "location_id",
+            "lease_until_ms",
+            postgresql_where=IS_LEASED,
+            sqlite_where=IS_LEASED,
         ),
         Index(
             "ix_monitor_schedules_in_maintenance",

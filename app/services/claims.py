@@ -83,6 +83,7 @@ def claim(location_id: int, now: datetime, limit: int, choice: Choice = EVERYBOD
             MonitorSchedule.refusals,
             Monitor.id.label("monitor_id"),
             Monitor.public_id.label("monitor_public_id"),
+            Monitor.protocol,
             Monitor.hostname,
             Monitor.port,
             Monitor.timeout_seconds,

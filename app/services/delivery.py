@@ -43,6 +43,7 @@ class ClaimedAlert:
     token: UUID
     incident_id: int
     monitor_id: int
+    due_at: datetime
     errand: Errand
     notice: Notice
     destination: Destination
@@ -111,7 +112,11 @@ def _begin(
     notice, destination = prepared
     token = uuid4()
     alert.status, alert.lease_until, alert.lease_token = AlertStatus.SENDING, now + LEASE, token
-    return [ClaimedAlert(alert.id, token, incident.id, incident.monitor_id, errand, notice, destination)]
+    return [
+        ClaimedAlert(
+            alert.id, token, incident.id, incident.monitor_id, alert.due_at, errand, notice, destination
+        )
+    ]
 
 
 def _prepare(

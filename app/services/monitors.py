@@ -337,11 +337,6 @@ def target_of(
     return target_from_config(fields["hostname"], fields.get("port"), chosen_config(fields, {}) or {})
 
 
-def count_by_status() -> dict[MonitorStatus, int]:
-    rows = db.session.execute(select(Monitor.status, func.count()).group_by(Monitor.status))
-    return {row[0]: row[1] for row in rows}
-
-
 def _customer(actor: Actor, reference: Any, organization_id: int | None) -> Customer:
     return customers.find(actor, reference, access.organization_in_question(actor, organization_id))
 

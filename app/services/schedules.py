@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, update
 from sqlalchemy.orm import selectinload
 
 from app.clock import to_ms
@@ -285,38 +285,26 @@ def load_by_lane(now: datetime) -> dict[tuple[str, bool], Load]:
     """The load of each location's lanes, by the location's code and whether the lane is the slow one."""
     now_ms = to_ms(now)
     row = MonitorSchedule
-    is_due = and_(row.next_check_at_ms <= now_ms, is_free(row, now_ms))
-    is_in_flight = row.lease_until_ms >= now_ms
-    found = db.session.execute(
-        select(
-            Location.code,
-            row.is_slow,
-            func.count(case((is_due, 1))),
-            func.min(case((is_due, row.next_check_at_ms))),
-            func.count(case((is_in_flight, 1))),
-        )
-        .join(row, and_(row.location_id == Location.id, or_(row.next_check_at_ms <= now_ms, is_in_flight)))
-        .group_by(Location.code, row.is_slow)
+    codes = {place.id: place.code for place in db.session.execute(select(Location.id, Location.code))}
+    # Both as their indexes are laid out, which have few rows: what is due, and what is being checked.
+    here, lanes = row.location_id.in_(sorted(codes)), row.is_slow.in_((False, True))
+    place = (row.location_id, row.is_slow)
+    due = db.session.execute(
+        select(*place, func.count(), func.min(row.next_check_at_ms))
+        .where(here, lanes, row.next_check_at_ms <= now_ms, is_free(row, now_ms))
+        .group_by(*place)
     )
-    codes = db.session.scalars(select(Location.code).order_by(Location.id))
-    idle = {(code, is_slow): Load(0, 0, 0) for code in codes for is_slow in (False, True)}
-    return idle | {
-        (code, is_slow): Load(due, now_ms - (oldest or now_ms), in_flight)
-        for code, is_slow, due, oldest, in_flight in found
+    in_flight = db.session.execute(
+        select(*place, func.count()).where(here, row.lease_until_ms >= now_ms).group_by(*place)
+    )
+    waiting = {
+        (number, is_slow): (count, now_ms - (oldest or now_ms)) for number, is_slow, count, oldest in due
     }
-
-
-def count_unplanned() -> int:
-    """Monitors that should be checked and are planned at no location that knows them."""
-    row = MonitorSchedule
-    of_monitor = row.monitor_id == Monitor.id
-    return (
-        db.session.scalar(
-            select(func.count())
-            .select_from(Monitor)
-            .where(Monitor.status != MonitorStatus.DISABLED)
-            .where(exists().where(of_monitor))
-            .where(~exists().where(of_monitor, row.next_check_at_ms.is_not(None)))
+    begun = {(number, is_slow): count for number, is_slow, count in in_flight}
+    return {
+        (code, is_slow): Load(
+            *waiting.get((number, is_slow), (0, 0)), in_flight=begun.get((number, is_slow), 0)
         )
-        or 0
-    )
+        for number, code in sorted(codes.items())
+        for is_slow in (False, True)
+    }

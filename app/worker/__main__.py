@@ -10,6 +10,7 @@ from types import FrameType
 
 from app import create_app
 from app.errors import PillarboxError
+from app.metrics import database
 from app.worker.process import DRAIN_SECONDS, FLUSH_SECONDS, Process
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -18,6 +19,7 @@ WATCH_SECONDS = 1.0
 
 
 def main() -> None:
+    database.runs_in(database.SCHEDULER)
     try:
         process = Process(create_app())
         process.start()

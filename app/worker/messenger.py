@@ -11,6 +11,7 @@ from app.config import Settings
 from app.domain.notification import Delivery, Destination, Notice
 from app.extensions import DATABASE_AWAY, db
 from app.log import about, get_logger
+from app.metrics.scheduler import SchedulerFigures
 from app.services import delivery
 from app.services.delivery import ClaimedAlert
 from app.worker.outage import Outage
@@ -40,12 +41,14 @@ class Messenger:
         submit: Callable[[Callable[[ClaimedAlert], None], ClaimedAlert], None],
         send: SendFunction,
         holding: Callable[[datetime], Collection[int]],
+        figures: SchedulerFigures | None = None,
     ) -> None:
         self._app = app
         self._settings: Settings = app.config["SETTINGS"]
         self._submit = submit
         self._send = send
         self._holding = holding
+        self._figures = figures or SchedulerFigures()
         self._outage = Outage("deliver")
         self._in_flight: dict[int, ClaimedAlert] = {}
         self._changed = Condition()
@@ -115,8 +118,11 @@ class Messenger:
             self.tick()
 
     def _send_and_settle(self, claim: ClaimedAlert) -> None:
+        waited = (utcnow() - claim.due_at).total_seconds()
         try:
-            self._settle(claim, self._send(claim.notice, claim.destination))
+            outcome = self._send(claim.notice, claim.destination)
+            self._figures.told(claim.destination.type, outcome, waited)
+            self._settle(claim, outcome)
         except Exception:  # the lease ends, and somebody tries again
             log.exception("alert_not_settled", alert=claim.id)
 

@@ -11,10 +11,12 @@ from app import notifiers
 from app.clock import utcnow
 from app.config import Settings
 from app.log import get_logger
+from app.metrics.scheduler import LANES, SchedulerFigures
 from app.services import checks, self_watch
 from app.services.transport import transport_of
 from app.worker import jobs, messenger, startup
 from app.worker import scheduler as lanes
+from app.worker.exposition import Exposition
 from app.worker.messenger import Messenger, SendFunction
 from app.worker.pulse import Pulse
 from app.worker.runner import CheckFunction, Runner
@@ -49,7 +51,8 @@ class Process:
         slow_threads = max(self._settings.check_threads // SLOW_SHARE, 1)
         threads = max(self._settings.check_threads - slow_threads, 1)
         self._slots = Slots(threads, slow_threads, self._settings.checks_per_host)
-        self._writer = Writer(app, self._slots)
+        self._figures = SchedulerFigures(self._settings.location_code)
+        self._writer = Writer(app, self._slots, figures=self._figures)
         self._scheduler = lanes.build(threads, slow_threads, messenger.THREADS)
         self._transport = transport_of(self._settings)
         self._send = send or partial(notifiers.send, transport=self._transport)
@@ -66,6 +69,7 @@ class Process:
             writer=self._writer,
             submit=partial(lanes.add_check, self._scheduler),
             run_check=self._run_check,
+            figures=self._figures,
         )
         self._app.extensions[jobs.WATCH] = self._watch()
         self._messenger = Messenger(
@@ -73,18 +77,49 @@ class Process:
             submit=partial(lanes.add_message, self._scheduler),
             send=self._send,
             holding=partial(self._holding, location_id),
+            figures=self._figures,
         )
+        self._exposition = self._expose()
         self._writer.start()
         lanes.add_jobs(self._scheduler, self._app, location_id)
         lanes.add_tick(self._scheduler, self._runner.tick)
         lanes.add_delivery(self._scheduler, self._messenger.tick)
         self._scheduler.start()
+        if self._exposition:
+            self._exposition.start()
         log.info(
             "scheduler_started",
             location=self._settings.location_code,
             threads=self._settings.check_threads,
             database="sqlite" if self._settings.is_sqlite else "postgresql",
         )
+
+    def _expose(self) -> Exposition | None:
+        """Raises StartError when the port cannot be used."""
+        sizes, lanes = self._slots.sizes(), LANES.items()
+        read = self._figures.read
+        read(
+            "pillarbox_slots",
+            "Checks that may be in flight at once.",
+            lambda: {lane: sizes[slow] for slow, lane in lanes},
+        )
+        read(
+            "pillarbox_slots_taken",
+            "Checks claimed and not stored yet.",
+            lambda: {lane: sizes[slow] - self._slots.available(is_slow=slow) for slow, lane in lanes},
+        )
+        read(
+            "pillarbox_results_waiting",
+            "Results that wait for the writer.",
+            lambda: {"": self._writer.waiting},
+        )
+        read(
+            "pillarbox_tick_age_seconds",
+            "How long ago claims of checks last went through.",
+            lambda: {"": monotonic() - self._runner.ticked_at},
+        )
+        port = self._settings.metrics_port
+        return Exposition(self._settings, self._figures, port) if port else None
 
     def _watch(self) -> Watch:
         pulse = Pulse(lambda: self._runner.ticked_at, lambda: self._writer.is_held_up)
@@ -117,6 +152,8 @@ class Process:
         is_quiet = self._messenger.stop(max(FLUSH_SECONDS, deadline - monotonic()))
         released = self._runner.release()
         self._scheduler.shutdown(wait=False)
+        if self._exposition:
+            self._exposition.stop()
         if self._lock:
             self._lock.give_back()
         log.info("scheduler_stopped", released=released)

@@ -16,6 +16,7 @@ from app.domain.outcome import CheckOutcome
 from app.domain.schedule import is_late, skipped_slots
 from app.extensions import db
 from app.log import about, get_logger
+from app.metrics.scheduler import SchedulerFigures
 from app.services import checks, claims, locations, organizations
 from app.services.checks import CheckRecord
 from app.services.claims import Choice
@@ -45,6 +46,7 @@ class Runner:
         writer: Writer,
         submit: Callable[[Callable[[ClaimedCheck], None], ClaimedCheck], object],
         run_check: CheckFunction,
+        figures: SchedulerFigures | None = None,
     ) -> None:
         self._app = app
         self._location_id = location_id
@@ -52,6 +54,7 @@ class Runner:
         self._writer = writer
         self._submit = submit
         self._run_check = run_check
+        self._figures = figures or SchedulerFigures()
         self._claiming = Lock()
         self._stopping = Event()
         self._outage = Outage("claim")
@@ -151,6 +154,7 @@ class Runner:
         checked_at = utcnow()
         with about(monitor=claim.monitor_id, check=claim.token):
             outcome = self._outcome(claim)
+        self._figures.checked(claim, outcome, checked_at)
         self._writer.put(CheckRecord(claim, outcome, checked_at))
 
     def _outcome(self, claim: ClaimedCheck) -> CheckOutcome:

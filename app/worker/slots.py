@@ -44,6 +44,10 @@ class Slots:
                 self._taken.pop(claim.token, None)
             self._changed.notify_all()
 
+    def sizes(self) -> dict[bool, int]:
+        """How many there are, by whether they are of the slow lane."""
+        return self._size
+
     def available(self, *, is_slow: bool) -> int:
         return self._size[is_slow] - len(self._in_lane(is_slow=is_slow))
 

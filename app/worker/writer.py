@@ -10,6 +10,7 @@ from flask import Flask
 
 from app.extensions import DATABASE_AWAY, db
 from app.log import about, get_logger
+from app.metrics.scheduler import SchedulerFigures
 from app.services import checks
 from app.services.checks import CheckRecord
 from app.worker.outage import Outage
@@ -38,10 +39,12 @@ class Writer:
         app: Flask,
         slots: Slots,
         record: Callable[[Iterable[CheckRecord]], int] = checks.record,
+        figures: SchedulerFigures | None = None,
     ) -> None:
         self._app = app
         self._slots = slots
         self._record = record
+        self._figures = figures or SchedulerFigures()
         self._queue: SimpleQueue[CheckRecord | None] = SimpleQueue()
         self._stopping = Event()
         self._outage = Outage("record")
@@ -54,6 +57,11 @@ class Writer:
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Results that nobody is storing yet, about."""
+        return self._queue.qsize()
 
     def put(self, record: CheckRecord) -> None:
         self._queue.put(record)
@@ -98,6 +106,7 @@ class Writer:
             self._store(batch)
         except DATABASE_AWAY as error:
             self._outage.begin(error)
+            self._figures.not_stored()
             self.is_held_up = True
             return False
         except Exception as error:  # noqa: BLE001 - whatever a result does, the loop goes on
@@ -109,9 +118,11 @@ class Writer:
         return True
 
     def _store(self, batch: list[CheckRecord]) -> None:
+        began = monotonic()
         with self._app.app_context():  # its end gives the connection back, after a failure too
             self._record(batch)
             db.session.commit()
+        self._figures.stored(len(batch), monotonic() - began)
 
     def _isolate(self, batch: list[CheckRecord], error: Exception) -> None:
         """One result spoils its batch: store the others one by one, and say so of that one."""
@@ -131,4 +142,5 @@ class Writer:
             self._slots.free([record.claim])
         else:
             self.lost += 1
+            self._figures.lost()
             self._keep([replace(record, outcome=NOT_STORABLE)])

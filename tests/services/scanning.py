@@ -10,7 +10,7 @@ from app.extensions import db
 
 NO_ROW = "WHERE 0 = 1"
 """Ends the statement that only begins a transaction (app/services/locking.py). It reads nothing."""
-FEW = re.compile(r"USING (?:COVERING )?INDEX (?:ix_alerts_due_at|ix_monitor_schedules_down)\b")
+FEW = re.compile(r"USING (?:COVERING )?INDEX (?:ix_alerts_due_at|ix_monitor_schedules_(?:down|unplanned))\b")
 """Indexes that have but a few rows of their table."""
 
 

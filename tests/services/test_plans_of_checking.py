@@ -12,7 +12,7 @@ from app.domain.enums import CheckStatus, ErrorCode
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import CheckResult, Location, Monitor, MonitorSchedule
-from app.services import check_history, checks, claims, retention, schedules
+from app.services import check_history, checks, claims, figures, retention, schedules
 from app.services.access import Origin
 from app.services.auth import actor_of
 from app.services.checks import CheckRecord
@@ -118,3 +118,12 @@ def test_removing_a_monitor_finds_its_results_in_every_day(filled: House) -> Non
     first = db.session.scalars(select(func.min(Monitor.id))).one()
     of_first = CheckResult.__table__.delete().where(CheckResult.monitor_id == first)
     assert scans(lambda: db.session.execute(of_first)) == []
+
+
+def test_figures_for_prometheus_are_counted_in_indexes() -> None:
+    """Counting all monitors by status takes all of an index, and no row of the table."""
+    db.session.execute(update(MonitorSchedule).values(next_check_at_ms=to_ms(utcnow()) + 60_000))
+
+    steps = scans(lambda: list(figures.collect(utcnow())))
+
+    assert [step for step in steps if "USING COVERING INDEX ix_monitors_status" not in step] == []

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from app.clock import utcnow
 from app.domain.claimed_check import ClaimedCheck
-from app.domain.enums import CheckStatus
+from app.domain.enums import CheckStatus, Protocol
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import CheckResult
@@ -31,6 +31,7 @@ CLAIM = ClaimedCheck(
     organization_id=1,
     server="mail.example.com:993",
     is_slow=False,
+    protocol=Protocol.IMAP,
     hostname="mail.example.com",
     port=None,
     timeout_seconds=30,
