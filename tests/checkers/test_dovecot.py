@@ -8,6 +8,7 @@ from app import checkers
 from app.domain.enums import CheckStatus, ErrorCode, Phase, Protocol, Security, WarningCode
 from app.domain.outcome import CheckOutcome
 from app.domain.target import CheckTarget, TargetGuard, TlsPolicy
+from tests.checkers.documented import faults_of
 from tests.parts.certificates import stranger
 from tests.parts.dovecot import MESSAGES, Dovecot
 
@@ -47,6 +48,7 @@ def test_mailbox_is_reached_and_counted(dovecot: Dovecot, protocol: Protocol, se
     outcome = run(target_of(dovecot, protocol, security))
     assert (outcome.status, outcome.message) == (CheckStatus.SUCCESS, None)
     mailbox = outcome.diagnostics["mailbox"]
+    assert faults_of(outcome.diagnostics) == []
     assert (mailbox["name"], mailbox["messages"]) == ("INBOX", MESSAGES)
     assert set(outcome.diagnostics["timings"]) == RUNGS[security]
 

@@ -21,6 +21,7 @@ from bench.faults.mailbox import LOOPBACK, PASSWORD, USER, target_of
 from bench.faults.measure import Growth, Holdings, growth, holdings
 from bench.faults.stage import staged
 from bench.faults.table import CELLS
+from tests.checkers.documented import faults_of
 from tests.checkers.matrix_plugin import PROPERTY, summary
 from tests.fakes.server import HOST, FakeServer
 from tests.parts.certificates import authority, server_context
@@ -72,6 +73,7 @@ def test_cell(name: str, record_property: Callable[[str, object], None]) -> None
     assert story.grown.resident < MAX_GROWTH
     assert story.after.threads - story.before.threads == set()
     assert story.after.descriptors - story.before.descriptors == set()
+    assert faults_of(story.outcome.diagnostics) == []
     assert_nothing_told(story.outcome)
     if story.server is not None:
         assert_server_was_told_nothing_it_must_not_know(cell, story.outcome, story.server)
