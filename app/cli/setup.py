@@ -13,7 +13,13 @@ from app.services import organizations
 @click.command("init")
 @with_appcontext
 def init_command() -> None:
-    """Make the first organization, admin and customer, unless there is an organization already."""
+    """Make the first organization, admin and customer, unless there is an organization already.
+
+    The admin is ADMIN_EMAIL with ADMIN_PASSWORD, which is made up and kept in instance/ when not given.
+
+    \b
+    flask --app wsgi init
+    """
     found_first()
 
 

@@ -27,7 +27,11 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared wit
 @click.command("up")
 @with_appcontext
 def up_command() -> None:
-    """Migrate, make the first organization, and run web and scheduler until Ctrl-C."""
+    """Migrate, make the first organization, and run web and scheduler until Ctrl-C.
+
+    \b
+    flask --app wsgi up
+    """
     settings: Settings = current_app.config["SETTINGS"]
     _require_free_port(settings)
     upgrade()
