@@ -4,6 +4,7 @@ from flask import Flask
 
 from app.cli.check import check_command
 from app.cli.customers import customers_group
+from app.cli.database import database_group
 from app.cli.keys import keys_group
 from app.cli.monitors import monitors_group
 from app.cli.organizations import organizations_group
@@ -16,6 +17,7 @@ from app.cli.users import users_group
 COMMANDS = (
     check_command,
     customers_group,
+    database_group,
     init_command,
     keys_group,
     monitors_group,

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, func, inspect, select, update
 
 from app.extensions import db
 from app.models import Location
@@ -63,3 +63,11 @@ def heartbeats() -> dict[str, datetime]:
     """Each location's code and when it was last heard of."""
     rows = db.session.execute(select(Location.code, Location.heartbeat_at).order_by(Location.id))
     return {row.code: row.heartbeat_at for row in rows}
+
+
+def last_heard(connection: Connection) -> datetime | None:
+    """When the last scheduler of any location was heard of; also in a database without tables."""
+    if not inspect(connection).has_table(Location.__tablename__):
+        return None
+    heard: datetime | None = connection.scalar(select(func.max(Location.heartbeat_at)))
+    return heard

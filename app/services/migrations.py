@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from app.config import ROOT
 from app.extensions import db
@@ -17,14 +17,20 @@ def is_behind() -> bool:
     A revision that we do not know is a newer version's, made so that ours can go on.
     """
     revision = current_revision()
-    script = ScriptDirectory(str(MIGRATIONS))
-    known = {step.revision for step in script.walk_revisions()}
-    return revision is None or (revision in known and revision != script.get_current_head())
+    return revision is None or (is_known(revision) and revision != newest())
 
 
-def current_revision() -> str | None:
+def newest() -> str | None:
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def is_known(revision: str) -> bool:
+    return revision in {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
+def current_revision(connection: Connection | None = None) -> str | None:
     """The migration that the database is at; None for an empty one."""
-    connection = db.session.connection()
+    connection = connection or db.session.connection()
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))

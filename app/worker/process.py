@@ -58,7 +58,7 @@ class Process:
         self._send = send or partial(notifiers.send, transport=self._transport)
 
     def start(self) -> None:
-        """Raises StartError; nothing is running then."""
+        """Raises StartError or LockError; nothing is running then."""
         startup.require_database(self._app)
         self._lock = startup.lock_database(self._app)
         location_id = startup.open_location(self._app)

@@ -9,8 +9,8 @@ from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
 from app.services import locations, migrations, partitions, schedules
+from app.services.scheduler_lock import DatabaseLock
 from app.worker.errors import StartError
-from app.worker.lock import DatabaseLock
 from app.worker.outage import reason
 
 NOT_MIGRATED = "the database {url} is not migrated; run: flask --app wsgi db upgrade"
@@ -30,7 +30,7 @@ def require_database(app: Flask) -> None:
 
 
 def lock_database(app: Flask) -> DatabaseLock | None:
-    """Keep other schedulers off a SQLite file. Raises StartError when there is one."""
+    """Keep other schedulers off a SQLite file. Raises LockError when there is one."""
     with app.app_context():
         url = db.engine.url
     if url.get_backend_name() != "sqlite" or not url.database:

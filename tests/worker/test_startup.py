@@ -10,9 +10,9 @@ from sqlalchemy import select, text
 from app import create_app
 from app.extensions import db
 from app.models import Location, MonitorSchedule
+from app.services.scheduler_lock import DatabaseLock, LockError
 from app.worker import startup
 from app.worker.errors import StartError
-from app.worker.lock import DatabaseLock
 from tests.conftest import ENVIRON
 from tests.factories import Factory
 
@@ -100,7 +100,7 @@ def lock(tmp_path: Path) -> DatabaseLock:
 def test_a_locked_database_names_itself_and_its_scheduler(lock: DatabaseLock, tmp_path: Path) -> None:
     lock.take()
     with pytest.raises(
-        StartError, match=r"a scheduler \(pid \d+\) runs on .*/test\.db already; use PostgreSQL"
+        LockError, match=r"a scheduler \(pid \d+\) runs on .*/test\.db already; use PostgreSQL"
     ):
         DatabaseLock(tmp_path / "test.db").take()
     lock.give_back()
@@ -109,7 +109,7 @@ def test_a_locked_database_names_itself_and_its_scheduler(lock: DatabaseLock, tm
 def test_another_path_to_the_database_is_the_same_lock(lock: DatabaseLock, tmp_path: Path) -> None:
     (tmp_path / "other.db").symlink_to(tmp_path / "test.db")
     lock.take()
-    with pytest.raises(StartError):
+    with pytest.raises(LockError):
         DatabaseLock(tmp_path / "other.db").take()
     lock.give_back()
 
@@ -122,7 +122,7 @@ def test_a_lock_that_was_given_back_can_be_taken(lock: DatabaseLock, tmp_path: P
 
 
 def test_a_folder_that_does_not_exist_cannot_be_locked(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match="No such file"):
+    with pytest.raises(LockError, match="No such file"):
         DatabaseLock(tmp_path / "missing" / "test.db").take()
 
 

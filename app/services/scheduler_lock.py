@@ -4,7 +4,11 @@ import fcntl
 import os
 from pathlib import Path
 
-from app.worker.errors import StartError
+from app.errors import PillarboxError
+
+
+class LockError(PillarboxError):
+    """The lock cannot be taken; the text is the one line that the operator sees."""
 
 
 class DatabaseLock:
@@ -16,17 +20,17 @@ class DatabaseLock:
         self._file: int | None = None
 
     def take(self) -> None:
-        """Raises StartError when another process holds it, or the file cannot be written."""
+        """Raises LockError when another process holds it, or the file cannot be written."""
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StartError(
+            raise LockError(
                 f"a scheduler (pid {self._holder()}) runs on {self._database} already; "
                 "use PostgreSQL (DATABASE_URL) for more than one"
             ) from None
         except OSError as error:
-            raise StartError(f"cannot lock {self._path}: {error.strerror}") from None
+            raise LockError(f"cannot lock {self._path}: {error.strerror}") from None
         os.ftruncate(self._file, 0)
         os.write(self._file, f"{os.getpid()}\n".encode())
 
