@@ -9,10 +9,10 @@ WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 BENCHES ?= check_cost api fleet storage
 # Where `make clients` puts them.
 CLIENTS ?= build/clients
-PATHS := app bench clients migrations tests wsgi.py gunicorn.conf.py
+PATHS := app bench clients migrations release tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak crash false-alarms fault-report bench lint types imports check migration clients try-clients
+.PHONY: help install run test soak crash false-alarms fault-report bench lint types imports check migration clients try-clients licences audit
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,12 @@ clients: install ## Generate a Python and a TypeScript client from the OpenAPI d
 try-clients: install ## Run the example programs of docs/clients.md with the clients that `make clients` made
 	@PYTHONPATH=$(CLIENTS)/python $(BIN)/python $(CLIENTS)/python/watch.py
 	@cd $(CLIENTS)/typescript && npm run --silent build && node dist/watch.js
+
+licences: install ## Write docs/licences.md, what the packages are licensed under
+	$(BIN)/python -m release.licences
+
+audit: install ## Report known vulnerabilities of the packages; fails nothing
+	@$(BIN)/python -m release.audit
 
 lint: install ## Check style and formatting
 	$(BIN)/ruff check $(PATHS)

@@ -1,19 +1,22 @@
 """A line of the log: for people and for programs, ours and the libraries' alike."""
 
+import ast
 import io
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
 from gunicorn.config import Config
 
+from app.config import ROOT
 from app.gunicorn_log import in_format
 from app.log import CONSOLE, JSON, about, formatter, get_logger
 
@@ -181,3 +184,41 @@ def test_gunicorn_writes_in_the_format_too(capfd: pytest.CaptureFixture[str]) ->
     told = capfd.readouterr()
     assert json.loads(told.err)["event"] == "told by gunicorn"
     assert json.loads(told.out)["logger"] == "gunicorn.access"
+
+
+class Call(NamedTuple):
+    event: str
+    levels: frozenset[str]
+    keys: frozenset[str | None]
+
+
+def calls() -> Iterator[Call]:
+    """Every line that the code may write."""
+    for path in (ROOT / "app").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="log"), attr=method)):
+                    *level, event = node.args
+                    assert isinstance(event, ast.Constant), f"{path}:{node.lineno}: an event that has no name"
+                    names = re.findall(r"logging\.([A-Z]+)", ast.unparse(level[0])) if level else [method]
+                    levels = frozenset(name.lower().replace("exception", "error") for name in names)
+                    yield Call(event.value, levels, frozenset(key.arg for key in node.keywords))
+
+
+def test_the_logs_page_lists_every_event_with_its_level() -> None:
+    text = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([a-z, ]+) \| \S.*\|$", text.partition("## Events")[2], re.MULTILINE)
+    written: dict[str, frozenset[str]] = {}
+    for call in calls():
+        written[call.event] = written.get(call.event, frozenset()) | call.levels
+
+    assert {event: frozenset(levels.split(", ")) for event, levels in rows} == written
+    assert [event for event, _ in rows] == sorted(written)
+
+
+def test_no_data_takes_the_place_of_what_every_line_has() -> None:
+    assert [call for call in calls() if call.keys & (STANDARD | {"exception", None})] == []
+
+
+def test_events_are_constant_names() -> None:
+    assert [call.event for call in calls() if not re.fullmatch(r"[a-z]+(_[a-z]+)*", call.event)] == []

@@ -13,6 +13,7 @@ from app.cli.status import status_command
 from app.cli.tokens import tokens_group
 from app.cli.up import up_command
 from app.cli.users import users_group
+from app.cli.version import version_command
 
 COMMANDS = (
     check_command,
@@ -26,6 +27,7 @@ COMMANDS = (
     tokens_group,
     up_command,
     users_group,
+    version_command,
 )
 
 

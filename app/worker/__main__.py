@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from argparse import ArgumentParser
 from queue import Empty, SimpleQueue
 from threading import Timer
 from types import FrameType
@@ -11,6 +12,7 @@ from types import FrameType
 from app import create_app
 from app.errors import PillarboxError
 from app.metrics import database
+from app.version import VERSION
 from app.worker.process import DRAIN_SECONDS, FLUSH_SECONDS, Process
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -19,6 +21,7 @@ WATCH_SECONDS = 1.0
 
 
 def main() -> None:
+    _read_arguments()
     database.runs_in(database.SCHEDULER)
     try:
         process = Process(create_app())
@@ -27,6 +30,13 @@ def main() -> None:
         sys.exit(f"The scheduler does not start: {error}")
     _wait_for_signal(process)
     _end(process)
+
+
+def _read_arguments() -> None:
+    """Settings come from the environment, so there is nothing but what every program tells of itself."""
+    parser = ArgumentParser(prog="python -m app.worker", description="The scheduler; docs/settings.md.")
+    parser.add_argument("--version", action="version", version=f"Pillarbox {VERSION}")
+    parser.parse_args()
 
 
 def _wait_for_signal(process: Process) -> None:

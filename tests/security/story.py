@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Flask
 from sqlalchemy import inspect, make_url, select, text, update
@@ -105,7 +105,8 @@ class Client:
             answer = json.dumps(without(document, open_keys)).encode()
         place = "exports" if kind == "text/csv" else "answers"
         self.story.note(
-            f"{place} to {who}", f"{method} {path} {response.status} {response.headers}".encode() + answer
+            f"{place} to {who}",
+            f"{method} {urlsplit(path).path} {response.status} {response.headers}".encode() + answer,
         )
         return response.status, document
 
@@ -182,6 +183,7 @@ class Play:
             f'{{"email": "{wrong}", }}'.encode(),
         ):
             self.client.call("nobody", "POST", login, body)
+        self.client.call("nobody", "GET", f"/api/users?password={quote(wrong)}", token=wrong)
         tokens = self.keep_tokens(self.admin("POST", login, {"email": ADMIN, "password": LOGIN.text}))
         self.client.call(
             "nobody", "POST", "/api/auth/refresh", token=tokens["accessToken"][:-9] + "AAAAAAAAA"
@@ -433,7 +435,7 @@ def dump(app: Flask) -> Iterator[tuple[str, bytes]]:
 
 
 @contextmanager
-def told(url: str, folder: Path) -> Iterator[Story]:
+def told(url: str, folder: Path, log_format: str) -> Iterator[Story]:
     """Plays the whole story on an empty database."""
     story = Story()
     environ = {
@@ -442,6 +444,7 @@ def told(url: str, folder: Path) -> Iterator[Story]:
         "DATABASE_URL": url,
         "ALLOW_PRIVATE_TARGETS": "true",
         "LOG_LEVEL": "DEBUG",
+        "LOG_FORMAT": log_format,
         "GUNICORN_CMD_ARGS": "--log-level debug",
     }
     with ExitStack() as stack:

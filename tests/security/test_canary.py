@@ -1,10 +1,13 @@
 """Secrets that nothing else looks like go through everything, and then everything is searched for them."""
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from app.log import CONSOLE, JSON
 from tests.conftest import DATABASES, new_database
 from tests.security.canaries import ALL
 from tests.security.search import leaks_by_place
@@ -27,13 +30,17 @@ PLACES = {
 """Where secrets are looked for: how a place's name begins, and of how many such places at least."""
 
 
+LOG_FORMATS = dict(zip(DATABASES, (CONSOLE, JSON), strict=True))
+"""One on each, so that both are searched in one go."""
+
+
 @pytest.fixture(
     scope="module",
     params=DATABASES,
 )
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("canary")
-    with new_database(request.param, folder) as url, told(url, folder) as story:
+    with new_database(request.param, folder) as url, told(url, folder, LOG_FORMATS[request.param]) as story:
         yield story
 
 
@@ -49,7 +56,7 @@ def test_there_was_something_to_tell(story: Story) -> None:
         assert len(story.text(place)) >= number, place
     written = b"".join(story.text("log").values())
     for event in (
-        *(b"scheduler_started", b"config_undecryptable", b"login_refused", b"request method=PATCH"),
+        *(b"scheduler_started", b"config_undecryptable", b"login_refused", b"PATCH"),
         *(b"channel_undecryptable", b"alert_sent"),
     ):
         assert event in written
@@ -63,3 +70,19 @@ def test_there_was_something_to_tell(story: Story) -> None:
     assert re.search(rb'"evidence":\{[^}]*"diagnostics":', read)
     assert b"wrong ****" in story.text("flask check")["flask check"]
     assert len(story.secrets) > len(ALL)
+
+
+@pytest.mark.only_on("postgresql")
+def test_every_line_is_an_object_that_tells_what_it_is_about(story: Story) -> None:
+    """gunicorn's lines too."""
+    lines = [json.loads(line) for text in story.text("log").values() for line in text.splitlines()]
+
+    def those(**data: Any) -> list[dict[str, Any]]:
+        return [line for line in lines if data.items() <= line.items()]
+
+    assert all(line.keys() >= {"timestamp", "level", "logger", "pid", "event"} for line in lines)
+    assert len({line["pid"] for line in those(logger="gunicorn.error")}) == 2
+    requests, sent = those(event="request", status=200), those(event="alert_sent", ok=False)
+    assert any(line["caller"].startswith("user:") and line["request_id"] for line in requests)
+    assert all(isinstance(line["alert"], int) and isinstance(line["monitor"], int) for line in sent)
+    assert all("request_id" in line for line in those(event="config_undecryptable"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
+from structlog.contextvars import get_contextvars
 
 from app.clock import utcnow
 from app.domain.enums import AlertStatus
@@ -71,9 +72,11 @@ def statuses(address: str) -> list[AlertStatus]:
 def test_what_is_due_is_sent_and_settled(start: Callable[..., Messenger], tell: Callable[..., None]) -> None:
     tell("a@example.com", 3)
     sent: list[str] = []
+    on_lines: list[dict[str, Any]] = []
 
     def send(notice: Notice, destination: Destination) -> Delivery:
         sent.append(destination.config["email"])
+        on_lines.append(get_contextvars())
         return SENT
 
     messenger = start(send)
@@ -82,6 +85,9 @@ def test_what_is_due_is_sent_and_settled(start: Callable[..., Messenger], tell: 
     assert messenger.stop(10)
     assert statuses("a@example.com") == [AlertStatus.SENT] * 3
     assert sent == ["a@example.com"] * 3
+    alerts = db.session.execute(select(Alert.id, Alert.monitor_id)).all()
+    by_alert = sorted(on_lines, key=lambda ids: ids["alert"])
+    assert by_alert == [{"alert": row.id, "monitor": row.monitor_id} for row in sorted(alerts)]
 
 
 def test_a_target_that_hangs_holds_up_nobody_else(

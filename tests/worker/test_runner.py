@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
+from structlog.contextvars import get_contextvars
 
 from app import create_app
 from app.clock import to_ms, utcnow
@@ -104,6 +105,16 @@ def test_a_check_leaves_its_result_to_the_writer_and_keeps_its_slot(rig: Rig) ->
     [record] = rig.results
     assert (record.claim, record.outcome) == (rig.started[0], SUCCESS)
     assert rig.slots.available(is_slow=False) == 0
+
+
+def test_lines_written_meanwhile_name_the_check(rig: Rig) -> None:
+    on_lines = list[Any]()
+    rig.run_check = lambda _: on_lines.append(get_contextvars()) or SUCCESS  # type: ignore[func-returns-value]
+    rig.runner.tick()
+    for claim in rig.started[:2]:
+        rig.runner.check(claim)
+    assert on_lines == [{"monitor": claim.monitor_id, "check": claim.token} for claim in rig.started[:2]]
+    assert get_contextvars() == {}
 
 
 def test_a_check_that_crashes_has_a_result_without_the_error_text(
