@@ -1,6 +1,6 @@
 """The audit trail: who changed what, when, from where. Written in the transaction of the change itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -43,25 +43,34 @@ def record(
     Raises what `access.require_standing` raises: no change goes without an entry, so none is made by
     somebody who was sent away meanwhile.
     """
-    is_own = isinstance(target, User) and actor.kind is ActorKind.USER and target.id == actor.id
-    if not is_own:
+    record_many(actor, action, [(target, changes or {})], now=now)
+
+
+def record_many(
+    actor: Actor, action: AuditAction, changed: Sequence[tuple[Target, Changes]], *, now: datetime
+) -> None:
+    """The same for many targets of one kind."""
+    own = (User, ActorKind.USER, actor.id)
+    if any((type(target), actor.kind, target.id) != own for target, _ in changed):
         with db.session.no_autoflush:
             access.require_standing(actor, now)
-    db.session.add(
-        AuditEntry(
-            organization_id=_organization_id(target),
-            customer_id=target.id if isinstance(target, Customer) else getattr(target, "customer_id", None),
-            actor_kind=actor.kind,
-            actor_id=actor.id,
-            actor_name=actor.name,
-            action=action,
-            target_public_id=target.public_id,
-            target_name=target.email if isinstance(target, User) else target.name,
-            changes=changes or {},
-            address=actor.origin.address,
-            request_id=actor.origin.request_id,
-            created_at=now,
-        )
+    db.session.add_all(_entry(actor, action, target, changes, now) for target, changes in changed)
+
+
+def _entry(actor: Actor, action: AuditAction, target: Target, changes: Changes, now: datetime) -> AuditEntry:
+    return AuditEntry(
+        organization_id=_organization_id(target),
+        customer_id=target.id if isinstance(target, Customer) else getattr(target, "customer_id", None),
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        action=action,
+        target_public_id=target.public_id,
+        target_name=target.email if isinstance(target, User) else target.name,
+        changes=changes,
+        address=actor.origin.address,
+        request_id=actor.origin.request_id,
+        created_at=now,
     )
 
 

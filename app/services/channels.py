@@ -18,6 +18,7 @@ from app.extensions import db
 from app.models import Customer, Monitor, NotificationChannel
 from app.services import audit
 from app.services.access import Actor
+from app.services.batches import batches
 from app.services.channel_config import whole_config
 
 _KEYS = {EMAIL: "email", SMS: "phoneNumber"}
@@ -108,25 +109,24 @@ def active(channel_ids: Collection[int]) -> list[Recipient]:
 
 def follow_monitor(actor: Actor, monitor: Monitor, now: datetime) -> None:
     """Take a monitor's channels along to its new customer."""
-    for channel in _channels_of(monitor):
+    for channel in _channels_of([monitor]):
         changes = audit.changes_of({"customer_id": channel.customer_id}, {"customer_id": monitor.customer_id})
         channel.customer_id = monitor.customer_id
         audit.record(actor, AuditAction.CHANNEL_UPDATE, channel, now=now, changes=changes)
 
 
-def tell_removal(actor: Actor, owner: Customer | Monitor, now: datetime) -> None:
-    """Note in the trail which channels go with a customer or a monitor."""
-    for channel in _channels_of(owner):
-        audit.record(actor, AuditAction.CHANNEL_DELETE, channel, now=now)
+def tell_removal(actor: Actor, owners: Sequence[Customer] | Sequence[Monitor], now: datetime) -> None:
+    """Note in the trail which channels go with customers or monitors."""
+    channels: list[tuple[audit.Target, audit.Changes]] = [(one, {}) for one in _channels_of(owners)]
+    if channels:
+        audit.record_many(actor, AuditAction.CHANNEL_DELETE, channels, now=now)
 
 
-def _channels_of(owner: Customer | Monitor) -> Iterator[NotificationChannel]:
-    column = (
-        NotificationChannel.customer_id if isinstance(owner, Customer) else NotificationChannel.monitor_id
-    )
-    yield from db.session.scalars(
-        select(NotificationChannel).where(column == owner.id).order_by(NotificationChannel.id)
-    )
+def _channels_of(owners: Sequence[Customer] | Sequence[Monitor]) -> Iterator[NotificationChannel]:
+    channel = NotificationChannel
+    column = channel.customer_id if isinstance(owners[0], Customer) else channel.monitor_id
+    for some in batches([owner.id for owner in owners]):
+        yield from db.session.scalars(select(channel).where(column.in_(some)).order_by(channel.id))
 
 
 def _channels_for(monitors: Sequence[Monitor]) -> Mapping[Any, list[Row[Any]]]:

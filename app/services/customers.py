@@ -98,7 +98,7 @@ def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
 
 def _tell_what_goes_with_it(actor: Actor, customer: Customer, now: datetime) -> None:
     """Its channels, windows and tokens end, and whoever was restricted to it has one customer less."""
-    channels.tell_removal(actor, customer, now)
+    channels.tell_removal(actor, [customer], now)
     maintenance_moves.tell_removal(actor, customer, now)
     for token in db.session.scalars(select(ApiToken).where(ApiToken.customer_id == customer.id)):
         audit.record(actor, AuditAction.TOKEN_DELETE, token, now=now)

@@ -1,5 +1,6 @@
 """What becomes of maintenance when a monitor is moved or removed, or a customer is removed."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, select, update
@@ -9,6 +10,7 @@ from app.extensions import db
 from app.models import Customer, MaintenancePeriod, MaintenanceTarget, MaintenanceWindow, Monitor
 from app.services import audit
 from app.services.access import Actor
+from app.services.batches import batches
 from app.services.maintenance_periods import catch_up, concerns, hold, hold_customers, settle
 from app.services.maintenance_room import counts, require_room
 
@@ -37,7 +39,7 @@ def follow_monitor(actor: Actor, monitor: Monitor, former: int, now: datetime) -
         if window.covers_customer:
             continue
         if len(window.targets) > 1:
-            _take_out(actor, window, monitor, now)
+            _take_out(actor, window, {monitor.id}, now)
             continue
         moved.append(window)
         window.customer_id, window.updated_at = monitor.customer_id, now
@@ -49,24 +51,28 @@ def follow_monitor(actor: Actor, monitor: Monitor, former: int, now: datetime) -
     monitor.customer_since = now
 
 
-def tell_removal(actor: Actor, thing: Monitor | Customer, now: datetime) -> None:
-    """Before the removal of a customer, with which its windows go, or of a monitor: those for it alone go."""
-    if isinstance(thing, Customer):
-        for window in hold(MaintenanceWindow.customer_id == thing.id):
-            audit.record(actor, AuditAction.MAINTENANCE_DELETE, window, now=now)
-        return
-    for window in hold(MaintenanceWindow.targets.any(MaintenanceTarget.monitor_id == thing.id)):
-        if len(window.targets) > 1:
-            _take_out(actor, window, thing, now)
-        else:
-            audit.record(actor, AuditAction.MAINTENANCE_DELETE, window, now=now)
-            db.session.delete(window)
-    db.session.flush()  # what the database itself removes with the monitor would be missed later
+def tell_removal(actor: Actor, customer: Customer, now: datetime) -> None:
+    """Before the removal of a customer, with which its windows go."""
+    for window in hold(MaintenanceWindow.customer_id == customer.id):
+        audit.record(actor, AuditAction.MAINTENANCE_DELETE, window, now=now)
 
 
-def _take_out(actor: Actor, window: MaintenanceWindow, monitor: Monitor, now: datetime) -> None:
+def tell_removals(actor: Actor, monitors: Sequence[Monitor], now: datetime) -> None:
+    """Before the removal of monitors: windows for them alone go."""
+    ids = {monitor.id for monitor in monitors}
+    for some in batches(sorted(ids)):
+        for window in hold(MaintenanceWindow.targets.any(MaintenanceTarget.monitor_id.in_(some))):
+            if any(target.monitor_id not in ids for target in window.targets):
+                _take_out(actor, window, ids, now)
+            else:
+                audit.record(actor, AuditAction.MAINTENANCE_DELETE, window, now=now)
+                db.session.delete(window)
+        db.session.flush()  # what the database itself removes with the monitor would be missed later
+
+
+def _take_out(actor: Actor, window: MaintenanceWindow, ids: Collection[int], now: datetime) -> None:
     before = [target.monitor_id for target in window.targets]
-    window.targets = [target for target in window.targets if target.monitor_id != monitor.id]
+    window.targets = [target for target in window.targets if target.monitor_id not in ids]
     window.updated_at = now
     settle(window, now)
     after = [target.monitor_id for target in window.targets]

@@ -1,16 +1,13 @@
 """Monitors: found, listed, made, changed, removed, triggered."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.domain.enums import AuditAction, Health, MonitorStatus, Protocol
-from app.domain.json_value import is_same
 from app.domain.target import CheckTarget, target_from_config
 from app.errors import InvalidError, NotFoundError, TooManyError, UnavailableError
 from app.extensions import db
@@ -18,18 +15,17 @@ from app.models import Customer, Monitor
 from app.services import (
     access,
     audit,
-    channels,
     customers,
     locations,
     maintenance_moves,
-    maintenance_periods,
+    monitor_changes,
     monitor_rows,
     schedules,
 )
 from app.services.access import Actor
 from app.services.identifiers import parse_uuid
 from app.services.locking import locked
-from app.services.monitor_config import ALIASES, ConfigStore, chosen_config, require_secrets_again
+from app.services.monitor_config import ConfigStore, chosen_config
 from app.services.monitor_state import last_checked_at, matches_health
 from app.services.pages import Page, contains, fetch_page
 
@@ -38,22 +34,6 @@ NOT_FOUND = "IMAP/POP monitor not found"
 NOTHING_ELIGIBLE = "No eligible monitoring locations for the selected allowed countries"
 NOTHING_ACTIVE = "No active monitoring locations available"
 TRIGGER_PAUSE = timedelta(seconds=10)
-
-RECHECKED = frozenset(
-    {
-        "hostname",
-        "port",
-        "check_interval",
-        "timeout_seconds",
-        "status",
-        "allowed_check_country_codes",
-        "config_encrypted",
-        "customer_id",
-    }
-)
-"""Columns whose change makes a monitor due at once."""
-NAMES_MAILBOX = frozenset({"hostname", "port", "config_encrypted"})
-"""Columns that say which mailbox it is."""
 
 LAST_CHECKED_AT = last_checked_at()
 SORT_COLUMNS: dict[str, Any] = {
@@ -195,29 +175,9 @@ def create(
     once: they would all be due together.
     """
     customer = _customer(actor, customer_id, organization_id)
-    config = chosen_config(fields, {}) or {}
-    public_id = uuid4()
-    server, mailbox_key = store.mailbox(fields["hostname"], fields.get("port"), config)
-    monitor = Monitor(
-        public_id=public_id,
-        organization_id=customer.organization_id,
-        customer=customer,
-        protocol=_protocol(config),
-        server=server,
-        mailbox_key=mailbox_key,
-        config_encrypted=store.seal(public_id, config),
-        created_at=now,
-        updated_at=now,
-        **_columns(fields),
-    )
-    db.session.add(monitor)
-    _flush()  # the id, which is part of the answer
-    maintenance_periods.status_changed(monitor, MonitorStatus.ACTIVE, now)
-    schedules.sync(monitor, now, is_spread=is_spread)
-    changes = audit.changes_of({}, {"customer_id": customer.id, **_columns(fields)})
-    changes |= audit.config_changes_of({}, config)
-    audit.record(actor, AuditAction.MONITOR_CREATE, monitor, now=now, changes=changes)
-    return monitor
+    draft = monitor_changes.draft(store, customer, now=now, **fields)
+    monitor_changes.add(actor, [draft], now=now, is_spread=is_spread)
+    return draft.monitor
 
 
 def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, **fields: Any) -> Monitor:
@@ -228,79 +188,18 @@ def update(actor: Actor, store: ConfigStore, identifier: str, *, now: datetime, 
         wanted_customer = customers.find(actor, fields["customer_id"], found.organization_id)
         maintenance_moves.hold_for(found, wanted_customer)
     monitor = _held(actor, identifier)
-    stored = store.read(monitor)
-    wanted = _wanted_config(store, monitor, fields, stored)
-    values = _columns(fields)
     if "customer_id" in fields:
-        values["customer_id"] = customers.find(actor, fields["customer_id"], monitor.organization_id).id
-    if wanted is not None:
-        sealed = store.seal(monitor.public_id, wanted)
-        values |= {"config_encrypted": sealed, "protocol": _protocol(wanted)}
-    changed = {name for name, value in values.items() if getattr(monitor, name) != value}
-    before = {name: getattr(monitor, name) for name in changed}
-    for name in changed:
-        setattr(monitor, name, values[name])
-    if changed:
-        monitor.updated_at = now
-        _flush()  # the new customer's countries count
-        db.session.expire(monitor, ["customer"])
-        changes = _changes(before, values, stored, wanted)
-        audit.record(actor, AuditAction.MONITOR_UPDATE, monitor, now=now, changes=changes)
-    _follow(actor, monitor, before, now)
-    if changed & NAMES_MAILBOX:
-        config = (stored if wanted is None else wanted) or {}
-        monitor.server, monitor.mailbox_key = store.mailbox(monitor.hostname, monitor.port, config)
-    if changed & RECHECKED:
-        schedules.sync(monitor, now)
+        wanted_customer = customers.find(actor, fields["customer_id"], monitor.organization_id)
+        fields["customer_id"] = wanted_customer.id
+    monitor_changes.write(actor, [monitor_changes.revise(store, monitor, fields)], now=now)
     return monitor
-
-
-def _follow(actor: Actor, monitor: Monitor, before: Mapping[str, Any], now: datetime) -> None:
-    """What goes with a change of customer or status; `before` has what was changed."""
-    if "customer_id" in before:
-        channels.follow_monitor(actor, monitor, now)
-        maintenance_moves.follow_monitor(actor, monitor, before["customer_id"], now)
-    if "status" in before:
-        maintenance_periods.status_changed(monitor, before["status"], now)
-
-
-def _wanted_config(
-    store: ConfigStore, monitor: Monitor, fields: dict[str, Any], stored: dict[str, Any] | None
-) -> dict[str, Any] | None:
-    """The config that is to replace the stored one; None when that is kept."""
-    before = stored or {}
-    wanted = chosen_config(fields, before)
-    if store.mask_all:
-        is_moved = any(fields.get(name, now) != now for name, now in _place(monitor).items())
-        require_secrets_again(fields, stored, before if wanted is None else wanted, is_moved=is_moved)
-    # What cannot be decrypted is kept until something replaces it: the missing key may come back.
-    return None if wanted is None or is_same(wanted, before) else wanted
-
-
-def _changes(
-    before: Mapping[str, Any],
-    values: Mapping[str, Any],
-    stored: Mapping[str, Any] | None,
-    wanted: Mapping[str, Any] | None,
-) -> audit.Changes:
-    """For the audit trail: columns as they were and are, and the config key by key."""
-    shown = [name for name in before if name not in {"config_encrypted", "protocol"}]
-    columns = audit.changes_of({name: before[name] for name in shown}, {name: values[name] for name in shown})
-    return columns if wanted is None else columns | audit.config_changes_of(stored or {}, wanted)
-
-
-def _place(monitor: Monitor) -> dict[str, Any]:
-    return {"hostname": monitor.hostname, "port": monitor.port}
 
 
 def delete(actor: Actor, identifier: str, *, now: datetime) -> None:
     """Remove a monitor; its schedules, results and channels go with it, and windows for it alone."""
     maintenance_moves.hold_for(get(actor, identifier))
     monitor = _held(actor, identifier, for_removal=True)
-    channels.tell_removal(actor, monitor, now)
-    maintenance_moves.tell_removal(actor, monitor, now)
-    db.session.delete(monitor)
-    audit.record(actor, AuditAction.MONITOR_DELETE, monitor, now=now)
+    monitor_changes.remove(actor, [monitor], now=now)
 
 
 def trigger(actor: Actor, identifier: str, *, now: datetime) -> tuple[Monitor, list[str]]:
@@ -339,19 +238,3 @@ def target_of(
 
 def _customer(actor: Actor, reference: Any, organization_id: int | None) -> Customer:
     return customers.find(actor, reference, access.organization_in_question(actor, organization_id))
-
-
-def _flush() -> None:
-    """Raises NotFoundError for a customer that was there when it was looked for and is not any more."""
-    try:
-        db.session.flush()
-    except IntegrityError:
-        raise NotFoundError(customers.CUSTOMER_NOT_FOUND) from None
-
-
-def _columns(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in {*ALIASES, "customer_id"}}
-
-
-def _protocol(config: dict[str, Any]) -> Protocol:
-    return Protocol(config.get("protocol") or Protocol.IMAP)

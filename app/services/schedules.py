@@ -50,8 +50,16 @@ def sync(monitor: Monitor, now: datetime, *, is_due: bool = True, is_spread: boo
 
     With `is_spread`, rows that were not planned get their own slot within one interval instead.
     """
+    sync_many([monitor], now, is_due=is_due, is_spread=is_spread)
+
+
+def sync_many(
+    monitors: Iterable[Monitor], now: datetime, *, is_due: bool = True, is_spread: bool = False
+) -> None:
+    """The same for many, which had better have their schedules and customers loaded."""
     locations = list(db.session.scalars(select(Location).order_by(Location.id)))
-    left = _sync(monitor, locations, to_ms(now), is_due=is_due and not is_spread, is_spread=is_spread)
+    how = {"is_due": is_due and not is_spread, "is_spread": is_spread}
+    left = [one for monitor in monitors for one in _sync(monitor, locations, to_ms(now), **how)]
     verdicts.stop_watching(left, now)
 
 

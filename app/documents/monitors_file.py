@@ -1,0 +1,126 @@
+"""Monitors as a document: `monitors export` writes it, `apply` reads it (docs/monitors-as-code.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import ValidationError
+
+from app.documents.faults import UNKNOWN, flat_faults
+from app.documents.fields import PublicId, Text
+from app.documents.monitors import MonitorCreateSchema
+from app.domain.secret_references import LookUp, resolve
+from app.services.monitor_plan import ALL, Wanted
+
+VERSION = 1
+MAX_MONITORS = 20_000
+CUSTOMER = "The name of a customer, if no other has it, or the public UUID of one."
+CUSTOMERS = (
+    "Whose monitors the document is about, and so whose may be removed: `all` of the organization, or a "
+    "list. Without it: the customers that its monitors name."
+)
+ALLOW_EMPTY = "Whether a document without monitors may remove all that there are."
+PUBLIC_ID = (
+    "Which monitor is meant. Without it: the one of that customer with that name. One that nobody has is "
+    "given to a new monitor."
+)
+KEYS = frozenset({"version", "customers", "allowEmpty", "monitors"})
+DEFAULTS: dict[str, Any] = {
+    "port": None,
+    "notification_email": None,
+    "notification_phone_number": None,
+    "allowed_check_country_codes": None,
+}
+
+
+class MonitorEntrySchema(MonitorCreateSchema):
+    """A monitor as a whole: what is left out has its default."""
+
+    READ_ONLY = frozenset()
+
+    class Meta(MonitorCreateSchema.Meta):
+        exclude = ("organization_id", "customer_id", "config")
+
+    public_id = PublicId(metadata={"description": PUBLIC_ID})
+    customer = Text(1, 255, trim=True, required=True, metadata={"description": CUSTOMER})
+
+
+@dataclass
+class MonitorsFile:
+    """What a document says, as far as it could be read, and by path what is wrong with it."""
+
+    customers: list[str] | str | None = None
+    allow_empty: bool = False
+    monitors: list[Wanted] = field(default_factory=list)
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    """Where a stored secret stays because a reference leads nowhere, and why."""
+
+
+def read(document: Any, look_up: LookUp) -> MonitorsFile:
+    """Judge a document as a whole; `look_up` follows its references."""
+    found = MonitorsFile()
+    if not isinstance(document, Mapping):
+        found.faults[""] = ["must be an object"]
+        return found
+    for key in document:
+        if key not in KEYS:
+            found.faults[str(key)] = [UNKNOWN]
+    if type(document.get("version")) is not int or document["version"] != VERSION:
+        found.faults["version"] = [f"must be {VERSION}"]
+    _read_scope(document, found)
+    _read_monitors(document.get("monitors"), look_up, found)
+    return found
+
+
+def _read_scope(document: Mapping[str, Any], found: MonitorsFile) -> None:
+    allow_empty = document.get("allowEmpty", False)
+    if not isinstance(allow_empty, bool):
+        found.faults["allowEmpty"] = ["must be true or false"]
+    found.allow_empty = allow_empty is True
+    customers = document.get("customers")
+    is_list = isinstance(customers, list) and all(isinstance(one, str) and one.strip() for one in customers)
+    if is_list:
+        found.customers = [one.strip() for one in customers or ()]
+    elif customers == ALL:
+        found.customers = ALL
+    elif "customers" in document:
+        found.faults["customers"] = [f"must be `{ALL}` or a list of names or public UUIDs"]
+
+
+def _read_monitors(entries: Any, look_up: LookUp, found: MonitorsFile) -> None:
+    if not isinstance(entries, list):
+        found.faults["monitors"] = ["must be a list"]
+        return
+    if len(entries) > MAX_MONITORS:
+        found.faults["monitors"] = [f"must have at most {MAX_MONITORS:,} monitors"]
+        return
+    schema = MonitorEntrySchema()
+    for at, entry in enumerate(entries):
+        _read_entry(schema, entry, f"monitors.{at}", look_up, found)
+
+
+def _read_entry(
+    schema: MonitorEntrySchema, entry: Any, path: str, look_up: LookUp, found: MonitorsFile
+) -> None:
+    config = entry.get("imapPopConfig") if isinstance(entry, Mapping) else None
+    faults: dict[str, list[str]] = {}
+    if isinstance(config, Mapping):
+        resolved = resolve(config, look_up, f"{path}.imapPopConfig")
+        entry = {**entry, "imapPopConfig": resolved.config}
+        found.kept |= resolved.kept
+        faults |= resolved.faults
+    try:
+        fields: dict[str, Any] = schema.load(entry)
+    except ValidationError as error:
+        found.faults |= dict(flat_faults(error.messages_dict, path)) | faults
+        return
+    found.faults |= faults
+    customer, public_id = fields.pop("customer"), fields.pop("public_id", None)
+    fields["imap_pop_config"] = fields.get("imap_pop_config") or {}
+    found.monitors.append(Wanted(path=path, customer=customer, public_id=public_id, fields=DEFAULTS | fields))
+
+
+def document_of(entries: list[dict[str, Any]], customers: list[str] | str) -> dict[str, Any]:
+    """The document for exported monitors."""
+    return {"version": VERSION, "customers": customers, "monitors": entries}
