@@ -107,6 +107,7 @@ class SchedulerFigures:
             "pillarbox_alert_delivery_seconds", "How long targets took.", _SEND_BUCKETS, "channel"
         )
         for channel in CHANNEL_TYPES:
+            self._alert_seconds.labels(self._location, channel)
             for outcome in (SENT, FAILED, REFUSED):
                 self._alerts.labels(self._location, channel, outcome)
 
