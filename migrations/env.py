@@ -15,6 +15,11 @@ LOCK_TIMEOUT = "5s"
 
 
 def run_migrations() -> None:
+    given = context.config.attributes.get("connection")
+    if given is not None:
+        # Another database than the application's, in the caller's transaction (app/services/transfer.py).
+        _migrate(given)
+        return
     engine = current_app.extensions["migrate"].db.engine
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":

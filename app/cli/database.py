@@ -10,15 +10,18 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 from flask_migrate import upgrade
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.actor import one_line_errors
+from app.cli.table import table
 from app.clock import utcnow
 from app.errors import PillarboxError
-from app.extensions import db
-from app.services import locations, postgresql_backup, sqlite_backup
-from app.services.backups import Contents
+from app.extensions import db, engine_options
+from app.services import locations, postgresql_backup, sqlite_backup, transfer
+from app.services.backups import BackupError, Contents
 from app.services.scheduler_lock import DatabaseLock
+from app.setting_values import database_url
 
 database_group = AppGroup("database", help="Back up, restore and move the database.")
 
@@ -70,6 +73,49 @@ def restore_command(file: Path, force: bool) -> None:
         upgrade()
     click.echo(f"Restored {file}. Start Pillarbox again.")
     _tell_keys(found)
+
+
+@database_group.command("transfer")
+@click.argument("url", envvar="TRANSFER_URL")
+def transfer_command(url: str) -> None:
+    """Move everything from the configured SQLite database to the PostgreSQL database at URL, an empty one.
+
+    It happens in one transaction: everything is there in the end, compared row by row, or nothing. The
+    scheduler has to be stopped; web processes can only read meanwhile. The SQLite database stays as it is.
+    A URL with a password is better given as TRANSFER_URL in the environment.
+
+    \b
+    flask --app wsgi database transfer postgresql://pillarbox@db.example.com/pillarbox
+    """
+    with postgresql_engine(url) as target, telling():
+        path = _sqlite_file()
+        if path is None:
+            raise BackupError("the configured database is no SQLite file: there is nothing to move")
+        with holding(path), db.engine.connect() as source, target.begin() as connection:
+            # From here on nobody writes what would not be moved.
+            source.exec_driver_sql("BEGIN IMMEDIATE")
+            with click.progressbar(length=transfer.count(source), label="Rows") as bar:
+                moved = transfer.run(source, connection, utcnow(), bar.update)
+            source.rollback()
+    for line in table(("TABLE", "ROWS"), sorted(moved.items())):
+        click.echo(line)
+    click.echo("All of them are the same there. Set DATABASE_URL to it, and start Pillarbox again.")
+
+
+@contextmanager
+def postgresql_engine(url: str) -> Iterator[Engine]:
+    """Raises click.BadParameter, which does not quote the URL: it may hold a password."""
+    try:
+        read = database_url(url)
+    except ValueError as error:
+        raise click.BadParameter(f"it {error}", param_hint="URL") from None
+    if not read.startswith("postgresql"):
+        raise click.BadParameter("it is not a postgresql: URL", param_hint="URL")
+    engine = create_engine(read, **engine_options(read))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _restore_sqlite(file: Path, path: Path, *, force: bool) -> Contents:

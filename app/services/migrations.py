@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
@@ -26,6 +28,14 @@ def newest() -> str | None:
 
 def is_known(revision: str) -> bool:
     return revision in {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
+def bring_up(connection: Connection) -> None:
+    """Run all migrations on another database than the application's, in the transaction there."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def current_revision(connection: Connection | None = None) -> str | None:

@@ -89,22 +89,25 @@ def _days_elsewhere(today: date) -> set[date]:
 
 def _make(day: date) -> None:
     """Filled before it is attached, since the table for all others may not hold what belongs into it."""
-    table, bounds = _table(day), {"start": _start_of(day), "end": _start_of(day + timedelta(1))}
-    db.session.execute(text(f"CREATE TABLE {table} (LIKE {PARENT} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"))
+    create, attach = statements_for(day)
+    db.session.execute(text(create))
     db.session.execute(
         text(
             f"WITH moved AS (DELETE FROM {OTHER}"  # noqa: S608 - names we made
             " WHERE checked_at >= :start AND checked_at < :end RETURNING *)"
-            f" INSERT INTO {table} SELECT * FROM moved"
+            f" INSERT INTO {_table(day)} SELECT * FROM moved"
         ),
-        bounds,
+        {"start": _start_of(day), "end": _start_of(day + timedelta(1))},
     )
-    db.session.execute(
-        text(
-            f"ALTER TABLE {PARENT} ATTACH PARTITION {table}"
-            f" FOR VALUES FROM ('{bounds['start'].isoformat()}') TO ('{bounds['end'].isoformat()}')"
-        )
-    )
+    db.session.execute(text(attach))
+
+
+def statements_for(day: date) -> tuple[str, str]:
+    """What makes the table of a day, and what makes it a part of all results."""
+    table, start, end = _table(day), _start_of(day), _start_of(day + timedelta(1))
+    create = f"CREATE TABLE {table} (LIKE {PARENT} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
+    bounds = f"FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
+    return create, f"ALTER TABLE {PARENT} ATTACH PARTITION {table} FOR VALUES {bounds}"
 
 
 def _start_of(day: date) -> datetime:
