@@ -1,4 +1,7 @@
-"""How the web process runs; host, port and number of processes are settings (see README)."""
+"""How the web process runs, and why so; host, port and number of processes are settings (docs/settings.md).
+
+The guide to stopping, reloading and new versions is docs/deployment.md.
+"""
 
 import atexit
 import os
@@ -8,9 +11,20 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from app.config import ROOT, environment, load_settings
-from app.errors import SettingError
-from app.gunicorn_log import in_format
+
+def _forget_ours() -> None:
+    """Have our modules read anew. The master would keep those that it loads itself, and after a reload
+    processes would run them together with newer ones.
+    """
+    for name in [name for name in sys.modules if name.partition(".")[0] == "app"]:
+        del sys.modules[name]
+
+
+_forget_ours()
+
+from app.config import ROOT, environment, load_settings  # noqa: E402 - see above
+from app.errors import SettingError  # noqa: E402
+from app.gunicorn_log import in_format  # noqa: E402
 
 try:
     _settings = load_settings(environment(), ROOT / "instance")
@@ -26,17 +40,29 @@ if not _files.name.startswith(f"pillarbox-web-{os.getpid()}-"):
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_files)
 
 wsgi_app = "wsgi:app"
+# Under systemd's socket unit this is not used: the port is there before us and stays when we end.
 bind = (
     f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 )
 workers = _settings.web_concurrency
 # Threads, which callers cannot keep by sending or reading slowly.
 worker_class = "app.web.Worker"
+# Most of a request is waiting for the database; more threads than this wait for the interpreter instead.
 threads = 8
 logger_class = in_format(_settings.log_format)
+# Each process loads the application itself: a reload gets the code that is there then, and no connection
+# to the database is shared by two of them.
+preload_app = False
 # A worker's heartbeat, not a limit for requests: a test of a mailbox may take a minute.
 timeout = 120
+# The longest request, a test of a mailbox with its 60 s, is answered before its process ends.
 graceful_timeout = 65
+# No longer than a stopping process goes on listening to a connection that is kept: so nobody who sends on one
+# within that time is cut off. Proxies had better open a connection for each request (deploy/).
+keepalive = 2
+# Processes are never ended for their age (max_requests stays 0): that would cut connections off.
+# A heartbeat is a file. A disk that hangs must not look like a process that does.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - made by mkstemp
 # It would be opened below the home directory, which a service's user may not have.
 control_socket_disable = True
 # TRUSTED_PROXIES says whose word counts; gunicorn would believe anybody on this host.
