@@ -81,9 +81,9 @@ def on_starting(server: Any) -> None:
 
 def child_exit(_server: Any, worker: Any) -> None:
     """What a process that ended has counted stays counted."""
-    from app.metrics import web  # noqa: PLC0415 - see the variable above
+    from app.metrics import shared  # noqa: PLC0415 - see the variable above
 
-    web.take_over(_files, worker.pid)
+    shared.take_over(_files, worker.pid)
 
 
 def _clear(process: int) -> None:

@@ -4,24 +4,18 @@ prometheus_client does that by files that the processes share (gunicorn.conf.py 
 as under `flask run` and in tests, there is one process and there are no files.
 """
 
-import fcntl
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.mmap_dict import MmapedDict
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from app.metrics import database
 from app.metrics.processes import GroupCollector
+from app.metrics.shared import FILES, SharedCollector
 
-FILES = "PROMETHEUS_MULTIPROC_DIR"
-"""Where the files are; prometheus_client looks at it when it is imported, and not later."""
 UNKNOWN = "unknown"
 """Stands for all paths that lead nowhere: whoever makes some up must not make series."""
 OTHER_METHOD = "other"
@@ -77,39 +71,4 @@ def collectors() -> list[Collector]:
     folder = os.environ.get(FILES)
     if folder is None:
         return [REGISTRY, database.REGISTRY, GroupCollector(os.getpid())]
-    return [_Shared(Path(folder)), GroupCollector(os.getppid())]
-
-
-class _Shared(Collector):
-    """What all processes have counted, those that have ended too."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def collect(self) -> Iterator[object]:  # type: ignore[override] # its families have no types
-        with _turn(self._folder, fcntl.LOCK_SH):
-            yield from list(MultiProcessCollector(None, str(self._folder)).collect())  # type: ignore[no-untyped-call]
-
-
-def take_over(folder: Path, process_id: int) -> None:
-    """Add what a process that has ended counted to what those before it did.
-
-    prometheus_client leaves its files for ever: after years of reloads each answer would read thousands.
-    """
-    with _turn(folder, fcntl.LOCK_EX):
-        for path in folder.glob(f"*_{process_id}.db"):
-            kind = path.name.partition("_")[0]
-            ended = MmapedDict(str(folder / f"{kind}_0.db"))  # type: ignore[no-untyped-call]
-            for key, value, _, _ in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]
-                before, _ = ended.read_value(key)  # type: ignore[no-untyped-call]
-                ended.write_value(key, before + value, 0.0)  # type: ignore[no-untyped-call]
-            ended.close()  # type: ignore[no-untyped-call]
-            path.unlink()
-
-
-@contextmanager
-def _turn(folder: Path, how: int) -> Iterator[None]:
-    """Nobody adds up while the files of an ended process are in two places, or in none."""
-    with (folder / "turn").open("a") as file:
-        fcntl.flock(file, how)
-        yield
+    return [SharedCollector(Path(folder)), GroupCollector(os.getppid())]

@@ -42,6 +42,8 @@ SECONDS = 60.0
 class Service:
     """What scrapes all that runs, and the names of what it has scraped."""
 
+    address: str
+    """Of the web processes."""
     prometheus: Prometheus
     names: set[str]
 
@@ -93,7 +95,9 @@ def service(dovecot: Dovecot, tmp_path_factory: pytest.TempPathFactory) -> Itera
                     until(lambda: running.ask("sum(up)") == [2], SECONDS)
                     work(address, dovecot)
                     until(lambda: has_seen(running), SECONDS)
-                    yield Service(running, names_of(running))
+                    yield Service(address, running, names_of(running))
+                    # Asked all the time, it ends in order all the same.
+                    assert scheduler.end() == 0
             finally:
                 scheduler.process.kill()
                 scheduler.process.wait()
@@ -152,6 +156,22 @@ def has_seen(running: Prometheus) -> bool:
             "max(pillarbox_incidents_open) > 0",
         )
     )
+
+
+def test_each_web_process_answers_for_all(service: Service) -> None:
+    """Each request below makes a connection of its own, which either of the two may take."""
+
+    def asked() -> float:
+        request = Request(f"{service.address}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310 - ours
+        with urlopen(request, timeout=20) as answer:  # noqa: S310 - ours
+            text = answer.read().decode()
+        found = re.search(r'^pillarbox_http_requests_total{.*route="/healthz".*} (.*)$', text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    for _ in range(10):
+        before = asked()
+        urlopen(f"{service.address}/healthz", timeout=20).close()  # noqa: S310 - ours
+        assert asked() == before + 1
 
 
 def test_every_panel_has_data(service: Service) -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from app.extensions import db
-from app.metrics import web
+from app.metrics import shared, web
 from app.metrics.exposition import render
 from bench.api_fill import fill
 from tests.api.test_operations import figures
@@ -65,8 +65,7 @@ def test_refusals_are_counted_by_limit(make_app: Callable[..., Flask], nobody: C
         return [web.REGISTRY.get_sample_value(name, {"limit": limit}) or 0 for limit in ("login", "requests")]
 
     login, requests = refused()
-    body = {"email": "nobody@example.com", "password": "nothing at all"}
-    answers = [limited.post("/api/auth/login", json=body).status_code for _ in range(11)]
+    answers = [limited.post("/api/auth/login", json={}).status_code for _ in range(11)]
     assert (answers[-1], refused()) == (429, [login + 1, requests])
 
     answers = [limited.get("/api/users").status_code for _ in range(3)]
@@ -83,18 +82,18 @@ def test_what_an_ended_process_counted_stays_counted(tmp_path: Path) -> None:
     for process in (11, 12, 13):
         count(process, "counter", "pillarbox_http_requests_total", process)
     count(12, "histogram", "pillarbox_http_request_seconds_sum", 2.5)
-    shared = web._Shared(tmp_path)
-    before = render(shared)
+    together = shared.SharedCollector(tmp_path)
+    before = render(together)
     assert b'pillarbox_http_requests_total{route="/readyz"} 36.0' in before
 
     for process in (11, 12):
-        web.take_over(tmp_path, process)
-        assert render(shared) == before
+        shared.take_over(tmp_path, process)
+        assert render(together) == before
 
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["counter_0.db", "counter_13.db", "histogram_0.db", "turn"]
 
 
 def test_one_process_needs_no_files() -> None:
-    assert web.FILES not in os.environ
+    assert shared.FILES not in os.environ
     assert b"pillarbox_rate_limit_refusals_total" in render(*web.collectors())
