@@ -77,10 +77,12 @@ def import_command(
     _tell_refused(plan)
     if error_report:
         _write_report(error_report, table.report(plan.refused))
-    added = 0
-    if not dry_run and (skip_errors or not plan.refused):
-        added = _add(actor, plan.good)
-    click.echo(_summary(plan, added, is_dry_run=dry_run))
+    if dry_run or (plan.refused and not skip_errors):
+        click.echo(_summary(plan, f"{len(plan.good)} would be imported"))
+    else:
+        click.echo(_summary(plan, f"{_add(actor, plan.good)} imported"))
+    if plan.refused and not skip_errors and not dry_run:
+        click.echo("Nothing is imported: mend the refused lines, or give --skip-errors.", err=True)
     ctx.exit(1 if plan.refused else 0)
 
 
@@ -187,7 +189,6 @@ def _open_for_owner(path: str, flags: int) -> int:
     return descriptor
 
 
-def _summary(plan: Plan, added: int, *, is_dry_run: bool) -> str:
-    would = f"{len(plan.good)} would be imported" if is_dry_run else f"{added} imported"
+def _summary(plan: Plan, done: str) -> str:
     existing = plan.existing + len(plan.namesakes)
-    return f"{would}, {existing} exist and are passed over, {len(plan.refused)} refused."
+    return f"{done}, {existing} exist and are passed over, {len(plan.refused)} refused."

@@ -7,5 +7,9 @@ from app.version import VERSION
 
 @click.command("version")
 def version_command() -> None:
-    """Tell the version of Pillarbox."""
+    """Tell the version of Pillarbox.
+
+    \b
+    flask --app wsgi version
+    """
     click.echo(f"Pillarbox {VERSION}")

@@ -26,10 +26,11 @@ BY_NAME = dict(sorted(all_commands()))
 
 
 def examples(command: click.Command) -> list[str]:
-    """The lines of its help that can be typed, as far as they are ours: without what the shell does."""
+    """The calls of ours in its help, as they can be typed: without what the shell does."""
     lines = (line.strip() for line in (command.help or "").splitlines())
-    found = (EXAMPLE.fullmatch(line) for line in lines)
-    return [re.split(r" [|<>] ", match[1])[0] for match in found if match]
+    calls = (call for line in lines for call in line.split(" | "))
+    found = (EXAMPLE.fullmatch(call) for call in calls)
+    return [re.split(r" [<>] ", match[1])[0] for match in found if match]
 
 
 def parsed(example: str) -> tuple[str, dict[str, Any]]:

@@ -29,9 +29,8 @@ done
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_every_command_has_examples_that_can_be_typed(name: str) -> None:
-    found = examples(BY_NAME[name])
-    assert found, "its help has no line with `flask --app wsgi`"
-    assert [parsed(example)[0] for example in found] == [name] * len(found)
+    called = {parsed(example)[0] for example in examples(BY_NAME[name])}
+    assert name in called, "its help has no line with `flask --app wsgi`"
 
 
 @pytest.mark.parametrize("name", BY_NAME)
