@@ -23,6 +23,8 @@ NO_SETTINGS = {
     "SSL_CERT_FILE",
     "NAME_FILE",
 }
+NO_METRICS = {"client"}
+"""The package of the Python client."""
 SETTING_LIKE = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=.*)?")
 
 
@@ -74,3 +76,16 @@ def test_endpoints_that_are_named_exist(app: Flask, page: Page) -> None:
     named = re.findall(r"`(?:GET|POST|PUT|PATCH|DELETE) (/[^`\s?]*)", page.text)
 
     assert {path for path in named if re.sub(r":\w+", ":", path) not in served} == set()
+
+
+@each_page
+def test_metrics_that_are_named_exist(page: Page) -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py"))
+    known = set(re.findall(r'"(?:pillarbox_)?([a-z_]+)"', sources))
+    named = {
+        re.sub(r"_(?:total|bucket|sum|count)$", "", name)
+        for code in CODE.findall(page.text)
+        for name in re.findall(r"\bpillarbox_([a-z_]+[a-z])\b", code)
+    }
+
+    assert named - known - NO_METRICS == set()
