@@ -4,7 +4,8 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +19,7 @@ from app.cli.actor import command_actor, committing, one_line_errors, organizati
 from app.cli.import_plan import Plan, Planner
 from app.cli.parameters import Reference
 from app.clock import utcnow
-from app.documents.mailbox_csv import CsvError, Table, read_table
+from app.documents.mailbox_csv import CsvError, Line, Table, read_table
 from app.extensions import db
 from app.services import customers, monitor_import
 from app.services.access import Actor
@@ -120,7 +121,7 @@ def _plan(actor: Actor, customer: int | UUID | None, table: Table) -> Plan:
         return Planner(_store(), known, default).plan(table, _counting(table.lines, bar))
 
 
-def _counting(lines: Sequence[Any], bar: Any) -> Any:
+def _counting(lines: Sequence[Line], bar: Any) -> Iterator[Line]:
     for line in lines:
         yield line
         bar.update(1)
@@ -151,10 +152,20 @@ def _so_far(added: int, wanted: Sequence[Any]) -> str:
     return f"{added} of {len(wanted)} are imported; import the file again for the others."
 
 
-def _progress(label: str, length: int) -> Any:
-    return click.progressbar(
-        length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
-    )
+@contextmanager
+def _progress(label: str, length: int) -> Iterator[Any]:
+    """A bar at a terminal, drawn a hundred times at most."""
+    with click.progressbar(
+        length=length,
+        label=label,
+        file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
+        show_pos=True,
+        update_min_steps=max(length // 100, 1),
+    ) as bar:
+        yield bar
+        bar.update_min_steps = 1
+        bar.update(0)
 
 
 def _store() -> ConfigStore:
