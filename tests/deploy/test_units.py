@@ -24,7 +24,7 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The units as installed, with the programs where they are here: it is looked whether they exist."""
     require(ANALYZE is not None, "systemd unit", "systemd-analyze (apt-get install systemd)")
     folder = tmp_path_factory.mktemp("units")
-    for path in UNITS.rglob("pillarbox*"):
+    for path in UNITS.glob("pillarbox*.*"):
         if path.is_file():
             (folder / path.name).write_text(moved(path.read_text()))
     (folder / COMMON.parent.name).mkdir()

@@ -79,8 +79,7 @@ def caddy(place: Place) -> tuple[list[str], list[str]]:
     options = f"admin off\n\thttp_port {place.http}\n\thttps_port {place.https}\n\tservers {{"
     moves = {
         "servers {": options,
-        f"\n{SITE} {{": f"\n{SITE} {{\n\tbind 127.0.0.1\n\ttls {place.certificate} {place.key}",
-        "reverse_proxy 127.0.0.1:8000": f"reverse_proxy {place.upstream}",
+        f"{SITE}}} {{": f"{SITE}}} {{\n\tbind 127.0.0.1\n\ttls {place.certificate} {place.key}",
     }
     path = place.folder / "Caddyfile"
     path.write_text(_moved(text, moves))
@@ -101,12 +100,8 @@ def running(kind: str, folder: Path, upstream: str) -> Iterator[Proxy]:
     for pem in certificate.cert_chain_pems:
         pem.write_to_path(place.certificate, append=True)
     look, command = KINDS[kind](place)
-    environ = {
-        "PATH": SBIN,
-        "HOME": str(folder),
-        "XDG_DATA_HOME": str(folder),
-        "XDG_CONFIG_HOME": str(folder),
-    }
+    homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
+    environ = {"PATH": SBIN, **homes, "UPSTREAM": upstream}
     looked = subprocess.run(look, env=environ, capture_output=True, text=True, check=False)
     assert looked.returncode == 0, looked.stderr
     with (folder / "proxy.log").open("wb") as log:

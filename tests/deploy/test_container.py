@@ -1,0 +1,154 @@
+"""The container file and its composition: what can be said of them without an engine to run them."""
+
+import json
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.config import ROOT, setting_fields
+from tests.conftest import ENVIRON
+from tests.deploy.units import Unit
+from tests.worker.waiting import until
+
+Step = tuple[str, str]
+START_SECONDS = 60.0
+TEXT = (ROOT / "deploy" / "Containerfile").read_text()
+COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+OURS = ("migrate", "web", "scheduler")
+
+
+def stages() -> list[list[Step]]:
+    """The steps of each stage: instruction and arguments."""
+    lines = [line for line in TEXT.splitlines() if not line.startswith("#")]
+    found: list[list[Step]] = []
+    for line in "\n".join(lines).replace("\\\n", " ").splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "FROM":
+            found.append([])
+        if word:
+            found[-1].append((word, rest.strip()))
+    return found
+
+
+def all_of(steps: list[Step], word: str) -> list[str]:
+    return [rest for name, rest in steps if name == word]
+
+
+def copies(steps: list[Step]) -> list[tuple[list[str], str]]:
+    """Sources from the build context, and where they go."""
+    words = [shlex.split(rest) for rest in all_of(steps, "COPY") if not rest.startswith("--from=")]
+    return [(sources, target) for *sources, target in words]
+
+
+def test_the_image_has_no_tools_and_its_process_no_rights() -> None:
+    _, final = stages()
+
+    assert not [rest for rest in all_of(final, "RUN") if "pip" in rest or "apt" in rest]
+    assert all_of(final, "USER") == ["10001"]
+    assert "--uid 10001" in " ".join(all_of(final, "RUN"))
+    names = [word for word, _ in final]
+    assert names.index("USER") > max(number for number, name in enumerate(names) if name in {"COPY", "RUN"})
+
+
+def test_only_what_is_copied_is_sent_to_the_builder() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    kept = {line[1:] for line in lines if line.startswith("!")}
+    assert "*" in lines
+    assert kept == {source for stage in stages() for sources, _ in copies(stage) for source in sources}
+
+
+def test_packages_are_those_of_production() -> None:
+    """As the first stage picks them."""
+    (command,) = all_of(stages()[0], "RUN")
+    (script,) = [part for part in command.split("&&") if part.strip().startswith("sed ")]
+    words = shlex.split(script.split(">")[0])
+    picked = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "\ngunicorn==" in picked
+    assert "\nSQLAlchemy==" in picked
+    assert "pytest" not in picked
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """The folder that the steps of the last stage make."""
+    folder = tmp_path / "pillarbox"
+    folder.mkdir()
+    for sources, target in copies(stages()[1]):
+        for source in sources:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, folder / target)
+    return folder
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def test_its_command_starts_with_what_is_copied_and_is_healthy(image: Path, port: int) -> None:
+    _, final = stages()
+    (command,), (health,) = all_of(final, "CMD"), all_of(final, "HEALTHCHECK")
+    given = [part.partition("=") for part in shlex.split(" ".join(all_of(final, "ENV")))]
+    environ = {**ENVIRON, **{name: value for name, _, value in given}}
+    environ |= {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin", "HOST": "127.0.0.1", "PORT": str(port)}
+    environ["DATABASE_URL"] = f"sqlite:///{image}/empty.db"
+    look = [word.replace("8000", str(port)) for word in json.loads(health.partition("CMD ")[2])]
+
+    process = subprocess.Popen(json.loads(command), cwd=image, env=environ, stderr=subprocess.DEVNULL)
+    try:
+        until(
+            lambda: (
+                subprocess.run(look, cwd=image, env=environ, capture_output=True, check=False).returncode == 0
+            ),
+            START_SECONDS,
+        )
+        process.terminate()
+        assert process.wait(START_SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert not (image / "instance").exists(), "something was made that the image has no place for"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_services_are_given_every_secret_as_a_file(name: str) -> None:
+    service = COMPOSE["services"][name]
+    made = {setting.name for setting in setting_fields() if setting.metadata["generate"]} | {"database_url"}
+    assert set(service["secrets"]) == made
+    for secret in made:
+        assert service["environment"][f"{secret.upper()}_FILE"] == f"/run/secrets/{secret}"
+    known = {setting.name for setting in setting_fields()}
+    assert {setting.removesuffix("_FILE").lower() for setting in service["environment"]} <= known
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+
+
+def test_what_is_named_exists() -> None:
+    services: dict[str, Any] = COMPOSE["services"]
+    used = {secret for service in services.values() for secret in service.get("secrets", [])}
+    assert used == COMPOSE["secrets"].keys()
+    for service in services.values():
+        assert service.get("depends_on", {}).keys() <= services.keys()
+        assert set(service["networks"]) <= COMPOSE["networks"].keys()
+    build = services["web"]["build"]
+    assert (ROOT / "deploy" / build["context"] / build["dockerfile"]).is_file()
+    assert fnmatch(services["caddy"]["volumes"][0], "./caddy/Caddyfile:*")
+
+
+def test_limits_are_those_of_the_units() -> None:
+    for name in ("web", "scheduler"):
+        service, unit = COMPOSE["services"][name], Unit(f"pillarbox-{name}")
+        assert service["stop_grace_period"] == f"{unit.one('TimeoutStopSec')}s"
+        assert str(service["pids_limit"]) == unit.one("TasksMax")
+        assert service["mem_limit"].upper() == unit.one("MemoryMax")
+    assert COMPOSE["services"]["scheduler"]["command"] == ["python", "-m", "app.worker"]
