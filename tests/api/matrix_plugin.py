@@ -1,6 +1,5 @@
 """What pytest needs for the access matrix: its stage, and the line that tells its size when all is done."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,12 +24,10 @@ def scenery(shared_app: Flask) -> Scenery:
 
 
 @pytest.fixture
-def stage(app: Flask, context: None, scenery: Scenery, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(app: Flask, context: None, scenery: Scenery, monkeypatch: pytest.MonkeyPatch) -> Stage:
     # Hashing slowly, over and over, would be most of the walk's time.
     monkeypatch.setattr(auth, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    stage = Stage(app, scenery)
-    yield stage
-    stage.close()
+    return Stage(app, scenery)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -14,7 +14,8 @@ from tests.parts import require
 
 PAGES = all_pages()
 OTHER_NAMES = {"bash", "console", "shell", "shell-session", "zsh", "terminal", "sh-session"}
-ADDRESS = "127.0.0.1:8000"
+USE = re.compile(r"127\.0\.0\.1:8000|\bflask --app wsgi|\bbin/pillarbox")
+"""Who asks the service, or has a command look into its database."""
 
 # Pages that change what others rely on, and so have a service for themselves.
 ALONE = {"docs/backup.md", "docs/deployment.md"}
@@ -24,7 +25,11 @@ PROGRAMS: dict[str, dict[str, str]] = {}
 
 
 def _shares(page: Page) -> bool:
-    return ADDRESS in page.commands and not _starts_it_itself(page) and page.name not in ALONE
+    return _uses_it(page) and not _starts_it_itself(page) and page.name not in ALONE
+
+
+def _uses_it(page: Page) -> bool:
+    return USE.search(page.commands) is not None
 
 
 def _starts_it_itself(page: Page) -> bool:
@@ -66,7 +71,7 @@ def test_blocks_of_a_page_that_uses_the_service(page: Page, shared_world: World)
 @_named([page for page in RUN if not _shares(page)])
 def test_blocks_of_a_page_by_itself(page: Page, new_world: Callable[..., World]) -> None:
     world = new_world()
-    if ADDRESS in page.commands and not _starts_it_itself(page):
+    if _uses_it(page) and not _starts_it_itself(page):
         world.start()
     try:
         _read(page, world)
