@@ -1,6 +1,7 @@
 """Backup and restore, of SQLite and of PostgreSQL: everything of one instant, or nothing."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ from tests.factories import Factory
 from tests.incidents.watching import see
 from tests.keeping.conftest import close, run
 from tests.keeping.filling import House, fill, rows_of, sums_match_results, unsettled
+from tests.parts import require
 from tests.worker.conftest import SUCCESS
 from tests.worker.waiting import until
 
@@ -47,6 +49,14 @@ CHANGED = {"alerts", "incidents", "sessions"}
 """The tables in which a restore sets right what depends on the time."""
 
 Elsewhere = Callable[..., Flask]
+
+
+@pytest.fixture(autouse=True)
+def programs(database_url: str) -> None:
+    """Skips the tests of PostgreSQL where its client programs are missing."""
+    if database_url.startswith("postgresql"):
+        is_there = shutil.which("pg_dump") or any(postgresql_tools.DEBIAN.glob("*/bin/pg_dump"))
+        require(bool(is_there), "Backup", "PostgreSQL's client programs (apt-get install postgresql-client)")
 
 
 @pytest.fixture
