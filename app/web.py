@@ -19,6 +19,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from werkzeug import exceptions
 from werkzeug.exceptions import HTTPException
 
+from app import large_bodies
 from app.headers import REQUEST_ID, SECURITY_HEADERS
 from app.log import get_logger
 
@@ -31,6 +32,7 @@ PATIENCE_SECONDS = 10.0
 """How long a caller may keep a thread waiting: for a whole request, and for a piece of an answer to go out.
 
 A body has 64 KiB at most (MAX_BODY_BYTES), which the slowest of lines carries within that.
+Where more may come (app/large_bodies.py), what comes earns more time, and never more than this at once.
 """
 
 LINGER_SECONDS = 1.0
@@ -58,6 +60,8 @@ class ImpatientReader(SocketUnreader):  # type: ignore[misc] # gunicorn ships no
     """
 
     left = PATIENCE_SECONDS
+    earns = False
+    """Whether what comes in brings more time."""
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         bound, start = self.sock.gettimeout(), monotonic()
@@ -71,6 +75,8 @@ class ImpatientReader(SocketUnreader):  # type: ignore[misc] # gunicorn ships no
         finally:
             self.left -= monotonic() - start
             self.sock.settimeout(bound)
+        if self.earns:
+            self.left = min(self.left + len(data) / large_bodies.BYTES_PER_SECOND, PATIENCE_SECONDS)
         return data
 
 
@@ -98,6 +104,7 @@ class Connection(TConn):  # type: ignore[misc] # gunicorn ships no types
             if not isinstance(self.parser.unreader, ImpatientReader):
                 self.parser.unreader = ImpatientReader(self.sock)
             self.parser.unreader.left = PATIENCE_SECONDS
+            self.parser.unreader.earns = False
         self.sock.settimeout(PATIENCE_SECONDS)
 
     def close(self, graceful: bool = False) -> None:  # noqa: ARG002 # gunicorn's signature
@@ -127,6 +134,9 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
         req.body.reader = BodyReader(req.body.reader)
+        if (req.method, req.path) == ("POST", large_bodies.PATH):
+            # Its body is read for callers alone who may write, and up to its limit.
+            conn.parser.unreader.earns = True
         try:
             is_kept: bool = super().handle_request(req, conn)
         except TimeoutError:

@@ -4,7 +4,7 @@ import json
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPResponse
 from selectors import DefaultSelector
 from threading import Event, Thread
@@ -19,7 +19,7 @@ from gunicorn.workers.gthread import TConn
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, RequestTimeout
 
-from app import web
+from app import large_bodies, web
 from app.api.parser import MAX_BODY_BYTES
 from app.headers import REQUEST_ID, SECURITY_HEADERS
 from tests.conftest import ENVIRON
@@ -224,6 +224,31 @@ def test_many_small_pieces_get_no_more_time_than_one(wire: Callable[..., Wire]) 
         is_over.set()
         sender.join()
     assert_refused(answer_on(connection.caller), 408)
+
+
+@pytest.mark.parametrize(("path", "status"), [(large_bodies.PATH, 200), ("/echo", 408)])
+def test_on_one_route_what_comes_earns_more_time(
+    wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
+    """A body that takes three times the patience, at more than the slowest speed that is waited for."""
+    monkeypatch.setattr(large_bodies, "BYTES_PER_SECOND", 1000)
+    connection, piece, pieces = wire(), b"a" * 100, 12
+    length = len(piece) * pieces
+
+    def trickle() -> None:
+        connection.caller.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n".encode()
+        )
+        for _ in range(pieces):
+            Event().wait(PATIENCE / 4)
+            with suppress(OSError):
+                connection.caller.sendall(piece)
+
+    sender = Thread(target=trickle)
+    sender.start()
+    connection.turn()
+    sender.join()
+    assert answer_on(connection.caller).status == status
 
 
 def test_answer_may_take_longer_than_the_patience(wire: Callable[..., Wire]) -> None:

@@ -23,7 +23,7 @@ class Parser(FlaskParser):
     DEFAULT_VALIDATION_STATUS = 400
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        data = read_body(req)
+        data = read_body(req, getattr(schema, "MAX_BYTES", MAX_BODY_BYTES))
         if not data and getattr(schema, "MAY_BE_LEFT_OUT", False):
             return {}
         if not is_json_request(req) and (data or req.content_type):
@@ -39,15 +39,17 @@ class Parser(FlaskParser):
         raise InvalidError(title, message, faults=paths) from None
 
 
-def read_body(req: Request) -> bytes:
+def read_body(req: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     """All of the body. Raises RequestEntityTooLarge, or InvalidError for one that does not come through."""
+    # One more than may come, so that a body of unknown length shows that it is too long.
+    req.max_content_length = limit + 1
     try:
         data = req.get_data(cache=True)
     except HTTPException:
         raise
     except Exception:  # noqa: BLE001 - a bad chunk, a caller that left: each web server has errors of its own
         raise InvalidError(INVALID_BODY, UNREADABLE) from None
-    if len(data) > MAX_BODY_BYTES:
+    if len(data) > limit:
         # One without Content-Length was cut off there, not refused.
         raise RequestEntityTooLarge
     return data

@@ -151,6 +151,13 @@ class Flag(fields.Boolean):
         return value
 
 
+class TextFlag(Flag):
+    """The same in a query string: the word."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return super()._deserialize({"true": True, "false": False}.get(value), *args, **kwargs)
+
+
 class Hostname(Text):
     """A host name or an IP literal, normalised."""
 

@@ -41,6 +41,8 @@ list        401|co  co  co  co  co |c   c   c   |o   o   o   |c   o   co |f   f 
 list_c      401|c   c   c   c   c  |c   c   c   |-   -   -   |c   -   c  |-   -   -   -   -   -   -
 list_h      401|co  co  co  co  co |c   c   c   |o   o   o   |c   o   co |403 403 403 403 403 co  co
 read        401|ok  ok  ok  ok  ok |ok  ok  ok  |403 403 403 |ok  403 ok |404 404 404 404 404 ok  ok
+export_c    401|ok  ok  ok  ok  ok |ok  ok  ok  |403 403 403 |ok  403 ok |404 404 404 404 404 404 404
+export_h    401|ok  ok  ok  ok  ok |ok  ok  ok  |ok  ok  ok  |ok  ok  ok |403 403 403 403 403 ok  ok
 write       401|ok  ok  403 403 ok |ok  ok  403 |403 403 403 |ok  403 ok |404 404 403 404 404 403 ok
 write_new   401|ok  ok  403 403 ok |ok  ok  403 |403 403 403 |ok  403 ok |404 404 403 404 404 403 404
 write_h     401|ok  ok  403 403 ok |ok  ok  403 |403 403 403 |ok  403 ok |403 403 403 403 403 403 ok

@@ -5,6 +5,7 @@ from tests.calling import CHANNELS, CUSTOMERS, INCIDENTS, MONITORS, WINDOWS
 from tests.factories import PASSWORD
 
 MONITOR, CUSTOMER = MONITORS + "/{monitor}", CUSTOMERS + "/{customer}"
+APPLY = f"{MONITORS}/apply"
 INCIDENT = INCIDENTS + "/{incident}"
 ORGANIZATION, ORGANIZATIONS = "/api/organization", "/api/organizations"
 USERS, USER, BOSS, HELPER = "/api/users", "/api/users/{user}", "/api/users/{boss}", "/api/users/{helper}"
@@ -18,6 +19,13 @@ OF_CUSTOMER = "?perPage=200&customerId={customer}"
 ALL = "?perPage=200"
 
 NEW_MONITOR = {"customerId": "{customer}", "name": "New", "hostname": "127.0.0.1"}
+NEW_DOCUMENT = {
+    "version": 1,
+    "monitors": [{"customer": "{customer}", "name": "New", "hostname": "127.0.0.1"}],
+}
+TOKENS_TOO = dict.fromkeys(
+    ("own_token", "other_token", "house_token", "foreign_token", "foreign_own_token"), OK
+)
 NEW_USER = {"email": "new@example.com", "role": "readonly"}
 NEW_TOKEN = {"name": "New"}
 NEW_WINDOW = {
@@ -53,6 +61,7 @@ MONITOR_REMOVED = {
     "incident_events": DELETED,
     "alerts": DELETED,
 }
+MONITOR_REPLACED = {**MONITOR_REMOVED, "monitors": CHANGED, "monitor_schedules": CHANGED}
 USER_ADDED = {"users": CREATED}
 RESTRICTED_USER_ADDED = {**USER_ADDED, "user_customers": CREATED}
 TOKEN_ADDED = {"api_tokens": CREATED}
@@ -163,6 +172,31 @@ MONITOR_ROWS = [
     Row("GET", f"{MONITOR}/alert-history", "read"),
     Row("POST", f"{MONITORS}/test", "write_new", NEW_MONITOR, silent="it stores nothing"),
     Row("POST", f"{MONITORS}/test", "write_h", {**NEW_MONITOR, **IN_HOUSE}, silent="it stores nothing"),
+]
+AS_CODE_ROWS = [
+    Row("GET", f"{MONITORS}/export", "session", but=TOKENS_TOO),
+    Row("GET", f"{MONITORS}/export?customerId={{customer}}", "export_c"),
+    Row("GET", f"{MONITORS}/export?organizationId={{house_id}}", "export_h"),
+    Row("GET", f"{MONITORS}/apply-schema.json", "public"),
+    Row("POST", APPLY, "write_new", NEW_DOCUMENT, effect=MONITOR_ADDED, audit="monitor.create"),
+    Row("POST", f"{APPLY}?dryRun=true", "write_new", NEW_DOCUMENT, silent="it stores nothing"),
+    Row(
+        "POST",
+        f"{APPLY}?organizationId={{house_id}}",
+        "write_h",
+        NEW_DOCUMENT,
+        effect=MONITOR_ADDED,
+        audit="monitor.create",
+    ),
+    Row(
+        "POST",
+        f"{APPLY}?prune=true&organizationId={{house_id}}",
+        "write_h",
+        NEW_DOCUMENT,
+        effect={**MONITOR_REPLACED, "notification_channels": DELETED},
+        audit="monitor.create",
+        beside=("channel.delete", "monitor.delete"),
+    ),
 ]
 INCIDENT_ROWS = [
     Row("GET", INCIDENTS + "?limit=200", "list", sees="incidents"),
@@ -571,6 +605,7 @@ ROWS = [
     *PUBLIC_ROWS,
     *SESSION_ROWS,
     *MONITOR_ROWS,
+    *AS_CODE_ROWS,
     *INCIDENT_ROWS,
     *CUSTOMER_ROWS,
     *MAINTENANCE_ROWS,
