@@ -94,6 +94,7 @@ PUBLIC_ROWS = [
     Row("GET", "/healthz", "public"),
     Row("GET", "/readyz", "public"),
     Row("GET", "/metrics", "public"),
+    Row("GET", f"{MONITORS}/apply-schema.json", "public"),
 ]
 SESSION_ROWS = [
     Row("GET", "/api/auth/me", "session"),
@@ -177,7 +178,6 @@ AS_CODE_ROWS = [
     Row("GET", f"{MONITORS}/export", "session", but=TOKENS_TOO),
     Row("GET", f"{MONITORS}/export?customerId={{customer}}", "export_c"),
     Row("GET", f"{MONITORS}/export?organizationId={{house_id}}", "export_h"),
-    Row("GET", f"{MONITORS}/apply-schema.json", "public"),
     Row("POST", APPLY, "write_new", NEW_DOCUMENT, effect=MONITOR_ADDED, audit="monitor.create"),
     Row("POST", f"{APPLY}?dryRun=true", "write_new", NEW_DOCUMENT, silent="it stores nothing"),
     Row(

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import select
 
 from app import large_bodies
-from app.api.monitors import as_code
+from app.api.monitor_documents import routes
 from app.domain.enums import Role
 from app.extensions import db
 from app.models import Customer, Monitor, Organization
@@ -102,7 +102,7 @@ def test_customers_out_of_reach_are_named(
 
 
 def test_whoever_comes_while_another_document_is_applied_waits(admin: Caller, house: Organization) -> None:
-    with as_code._turns.turn(str(house.id)):
+    with routes._turns.turn(str(house.id)):
         answer = admin.post(APPLY, document())
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert admin.post(APPLY, document()).status_code == 200

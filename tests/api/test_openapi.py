@@ -69,9 +69,9 @@ def test_only_what_is_public_needs_no_access_token(spec: dict[str, Any]) -> None
     assert spec["security"] == [{"accessToken": []}]
     free = {operation["operationId"] for *_, operation in operations(spec) if "security" in operation}
 
-    assert free == {"logIn", "refresh"}
+    assert free == {"logIn", "refresh", "showMonitorsJsonSchema"}
     paths = {row.path for row in PUBLIC_ROWS if row.path.startswith("/api/")}
-    assert paths == {"/api/auth/login", "/api/auth/refresh"}
+    assert paths == {"/api/auth/login", "/api/auth/refresh", "/api/imap-pop-monitors/apply-schema.json"}
 
 
 def test_every_operation_documents_the_failures_that_come_with_its_kind(spec: dict[str, Any]) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NoReturn
 
-from flask import request
+from flask import jsonify, request
 
 from app import large_bodies
 from app.api.context import config_store, current_actor, now
-from app.api.monitors.as_code_schemas import (
+from app.api.monitor_documents.schemas import (
     ApplyArgsSchema,
     ExportArgsSchema,
     ExportedDocumentSchema,
@@ -103,10 +103,10 @@ def apply_imap_pop_monitors(query: dict[str, Any], document: Any) -> Any:
 
 @blp.route("/apply-schema.json")
 @blp.public()
-@blp.response(200)
+@blp.response(200, {"type": "object"})
 def show_monitors_json_schema() -> Any:
     """The JSON Schema (draft 2020-12) of a document of monitors, for editors"""
-    return json_schema()
+    return jsonify(json_schema())
 
 
 def _plan(document: Any, *, prune: bool, organization_id: int | None = None) -> Plan:
