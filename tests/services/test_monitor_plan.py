@@ -1,0 +1,30 @@
+"""A plan that is carried out later than it was made."""
+
+from datetime import timedelta
+
+import pytest
+from flask import current_app
+
+from app.clock import utcnow
+from app.errors import ConflictError
+from app.extensions import db
+from app.models import Monitor
+from app.services import monitor_plan, operators
+from app.services.monitor_plan import Wanted
+from tests.factories import Factory
+
+
+def test_nothing_is_done_when_a_monitor_was_changed_meanwhile(make: Factory) -> None:
+    monitor = make.monitor(make.customer(name="Acme"), {})
+    actor, now = operators.actor_for(None), utcnow()
+    fields = {"name": "New", "hostname": "mail.example.com", "status": monitor.status}
+    whole = {**fields, "check_interval": 5.0, "timeout_seconds": 30, "imap_pop_config": {}}
+    wanted = [Wanted(path="monitors.0", customer="Acme", public_id=None, fields=whole)]
+    plan = monitor_plan.make(actor, current_app.config["CONFIG_STORE"], wanted, now=now)
+    monitor.updated_at = now + timedelta(seconds=1)
+    db.session.commit()
+
+    with pytest.raises(ConflictError):
+        monitor_plan.carry_out(actor, plan, now=now)
+    db.session.rollback()
+    assert db.session.query(Monitor).count() == 1
