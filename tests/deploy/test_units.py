@@ -39,8 +39,10 @@ def analyze(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_systemd_finds_no_fault(units: Path) -> None:
-    names = [path.name for path in units.iterdir() if path.suffix in {".service", ".socket", ".target"}]
-    assert len(names) == len(SERVICES) + 2
+    names = [
+        path.name for path in units.iterdir() if path.suffix in {".service", ".socket", ".target", ".timer"}
+    ]
+    assert len(names) == len(SERVICES) + 3
 
     ended = analyze(units, "verify", "--man=no", *names)
 
