@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Connection
 
 from app import create_app
 from app.domain.enums import Role
@@ -106,13 +107,16 @@ def make_app(database_url: str) -> Iterator[Any]:
 
 
 def empty(app: Flask) -> None:
-    """Runs after every test: so the texts are made once, and PostgreSQL is told all at once."""
     with app.app_context():
-        connection = db.session.connection()
-        texts = _emptying()
-        for text in ("; ".join(texts),) if connection.dialect.name == "postgresql" else texts:
-            connection.exec_driver_sql(text)
+        empty_all(db.session.connection())
         db.session.commit()
+
+
+def empty_all(connection: Connection) -> None:
+    """Runs after every test: so the texts are made once, and PostgreSQL is told all at once."""
+    texts = _emptying()
+    for text in ("; ".join(texts),) if connection.dialect.name == "postgresql" else texts:
+        connection.exec_driver_sql(text)
 
 
 @cache

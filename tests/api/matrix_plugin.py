@@ -1,5 +1,6 @@
 """What pytest needs for the access matrix: its stage, and the line that tells its size when all is done."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,10 +25,12 @@ def scenery(shared_app: Flask) -> Scenery:
 
 
 @pytest.fixture
-def stage(app: Flask, context: None, scenery: Scenery, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def stage(app: Flask, context: None, scenery: Scenery, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     # Hashing slowly, over and over, would be most of the walk's time.
     monkeypatch.setattr(auth, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    return Stage(app, scenery)
+    stage = Stage(app, scenery)
+    yield stage
+    stage.close()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

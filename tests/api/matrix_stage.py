@@ -14,12 +14,16 @@ from app.extensions import db
 from app.models import AuditEntry, Monitor
 from tests.api.matrix_cast import Rows, Scenery
 from tests.calling import Caller
+from tests.conftest import empty_all
 
 Dump = dict[str, Counter[str]]
 """Table -> its rows as texts, to be compared."""
 
 UNWATCHED = {"api_tokens": "last_used_at"}
 """An API token that is refused was still used, so this column may move."""
+
+STATES = {"sqlite": "PRAGMA data_version", "postgresql": "SELECT pg_current_snapshot()::text"}
+"""What differs as soon as another connection has committed anything, by the kind of database."""
 
 
 class Stage:
@@ -30,7 +34,20 @@ class Stage:
         self.scenery = scenery
         self.names = scenery.names
         self.caller = Caller(app, None)
+        # Of its own: SQLite tells a connection of what others did.
+        self._watching = db.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._seen: tuple[object, Dump] | None = None
         restore(scenery.rows)
+
+    def close(self) -> None:
+        self._watching.close()
+
+    def dump(self) -> Dump:
+        """What is in the database; read anew only if anybody has committed anything since the last time."""
+        state = self._watching.exec_driver_sql(STATES[self._watching.dialect.name]).scalar_one()
+        if self._seen is None or self._seen[0] != state:
+            self._seen = state, dump()
+        return self._seen[1]
 
     @property
     def last_entry(self) -> int:
@@ -83,8 +100,7 @@ def read_rows() -> Rows:
 def restore(rows: Rows) -> None:
     """Put back these rows and no others."""
     with db.engine.begin() as connection:
-        for table in reversed(db.metadata.sorted_tables):
-            connection.execute(table.delete())
+        empty_all(connection)
         for table in db.metadata.sorted_tables:
             if rows.get(table.name):
                 connection.execute(table.insert(), rows[table.name])
