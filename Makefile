@@ -12,7 +12,7 @@ CLIENTS ?= build/clients
 PATHS := app bench clients migrations release tests wsgi.py gunicorn.conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test soak crash false-alarms fault-report bench lint types imports check migration clients try-clients licences audit
+.PHONY: help install run test soak crash fuzz false-alarms fault-report bench lint types imports check migration clients try-clients licences audit
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ soak: install ## 20,000 checks over all faulty servers: nothing may stay behind
 
 crash: install ## Kill processes, stop databases, fill a disk, set the clock; ARGS="--rounds 3 --seed 7" for some
 	@$(BIN)/python -m bench.crash $(ARGS)
+
+fuzz: install ## Send requests made from the OpenAPI document, others each time; ARGS="-k boundary" for some
+	@HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest -n $(WORKERS) tests/fuzzing $(ARGS)
 
 false-alarms: install ## Simulate 500 mailboxes for 30 days: outages found, false alarms; ARGS="--days 3 --seed 7" for some
 	@$(BIN)/python -m bench.false_alarms $(ARGS)
