@@ -22,10 +22,10 @@ from tests.parts import require
 from tests.parts.dovecot import BINARY, REMEDY, Dovecot
 from tests.parts.http_receiver import HttpReceiver, Request
 from tests.parts.smtp_sink import SmtpSink
-from tests.worker.command import Run, Scheduler, run
+from tests.worker.command import Run, Scheduler, run_forked
 from tests.worker.waiting import until
 
-__all__ = ["run"]
+__all__ = ["run_forked"]
 
 SECRET = "a secret to sign with"
 ADDRESS = "oncall@example.com"
@@ -57,9 +57,11 @@ def told(sink: SmtpSink, receiver: HttpReceiver) -> tuple[SmtpSink, HttpReceiver
 
 
 @pytest.fixture
-def run_telling(run: Run, sink: SmtpSink) -> Callable[[], Scheduler]:
+def run_telling(run_forked: Run, sink: SmtpSink) -> Callable[[], Scheduler]:
     """Starts a scheduler that mails to the sink."""
-    return lambda: run(SMTP_URL=sink.url, MAIL_FROM="pillarbox@example.com", PUBLIC_URL="https://p.example")
+    return lambda: run_forked(
+        SMTP_URL=sink.url, MAIL_FROM="pillarbox@example.com", PUBLIC_URL="https://p.example"
+    )
 
 
 class Story:

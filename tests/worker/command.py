@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from flask import Flask
 
 from app.config import ROOT
 from tests.conftest import ENVIRON
+from tests.worker.forked import Forked
 from tests.worker.waiting import until
 
 
@@ -24,13 +26,11 @@ class Scheduler:
     def __init__(self, log: Path, **environ: str) -> None:
         self._log = log
         settings = {**ENVIRON, "LOG_LEVEL": "INFO", "ALLOW_PRIVATE_TARGETS": "true"}
-        with log.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, *self.arguments],
-                cwd=ROOT,
-                env={**os.environ, **settings, **environ},
-                stderr=stderr,
-            )
+        self.process = self._start({**os.environ, **settings, **environ})
+
+    def _start(self, environ: dict[str, str]) -> subprocess.Popen[bytes] | Forked:
+        with self._log.open("wb") as stderr:
+            return subprocess.Popen([sys.executable, *self.arguments], cwd=ROOT, env=environ, stderr=stderr)
 
     @property
     def log(self) -> str:
@@ -45,20 +45,42 @@ class Scheduler:
         return self.process.wait(10)
 
 
+class ForkedScheduler(Scheduler):
+    """For tests that are not about how it starts."""
+
+    def _start(self, environ: dict[str, str]) -> Forked:
+        return Forked(self.arguments, environ, self._log)
+
+
 Run = Callable[..., Scheduler]
 
 
 @pytest.fixture
 def run(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Run]:
     """Starts schedulers on the test's database."""
+    with starting(Scheduler, tmp_path, DATABASE_URL=database_url) as build:
+        yield build
+
+
+@pytest.fixture
+def run_forked(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Run]:
+    """Starts forked schedulers on the test's database."""
+    with starting(ForkedScheduler, tmp_path, DATABASE_URL=database_url) as build:
+        yield build
+
+
+@contextmanager
+def starting(kind: type[Scheduler], folder: Path, **settings: str) -> Iterator[Run]:
+    """Starts schedulers of that kind, and kills them in the end."""
     started: list[Scheduler] = []
 
     def build(**environ: str) -> Scheduler:
-        log = tmp_path / f"{len(started)}.log"
-        started.append(Scheduler(log, DATABASE_URL=database_url, **environ))
+        started.append(kind(folder / f"{len(started)}.log", **settings, **environ))
         return started[-1]
 
-    yield build
-    for scheduler in started:
-        scheduler.process.kill()
-        scheduler.process.wait()
+    try:
+        yield build
+    finally:
+        for scheduler in started:
+            scheduler.process.kill()
+            scheduler.process.wait()

@@ -1,6 +1,6 @@
 """A real scheduler that looks at its references and itself more often than otherwise, and its servers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from app.models import Location
 from tests.parts.http_receiver import HttpReceiver
 from tests.parts.reference import ReferenceTarget
 from tests.parts.smtp_sink import SmtpSink
-from tests.worker.command import Scheduler
+from tests.worker.command import ForkedScheduler, Run, starting
 
 KEY = "s3cret-key"
 OPERATOR = "on-call@example.com"
@@ -31,27 +31,16 @@ main()
 """
 
 
-class HurriedScheduler(Scheduler):
+class HurriedScheduler(ForkedScheduler):
     arguments = ("-c", HURRIED)
-
-
-Run = Callable[..., Scheduler]
 
 
 @pytest.fixture
 def run(app: Flask, database_url: str, tmp_path: Path, receiver: HttpReceiver) -> Iterator[Run]:
     """Starts a hurried scheduler that pings the receiver."""
-    started: list[Scheduler] = []
-
-    def build(**environ: str) -> Scheduler:
-        given = {"DATABASE_URL": database_url, "HEARTBEAT_URL": f"{receiver.url}/{KEY}", **environ}
-        started.append(HurriedScheduler(tmp_path / f"{len(started)}.log", **given))
-        return started[-1].ready()
-
-    yield build
-    for scheduler in started:
-        scheduler.process.kill()
-        scheduler.process.wait()
+    settings = {"DATABASE_URL": database_url, "HEARTBEAT_URL": f"{receiver.url}/{KEY}"}
+    with starting(HurriedScheduler, tmp_path) as build:
+        yield lambda **environ: build(**{**settings, **environ}).ready()
 
 
 @pytest.fixture
