@@ -1,10 +1,13 @@
 """Every failure in the one body of contract section 1, whoever raises it."""
 
 from collections.abc import Mapping
+from threading import RLock
 from typing import Any
 
+from apispec import APISpec
 from flask import Flask, g, jsonify
 from flask_smorest import Api as SmorestApi
+from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wrappers import Response
@@ -38,9 +41,36 @@ class ErrorSchema(Schema):
 
 
 class Api(SmorestApi):  # type: ignore[misc] # flask-smorest ships no types
-    """flask-smorest's Api with our error body."""
+    """flask-smorest's Api with our error body; its document is made when somebody asks for it.
+
+    Most processes are never asked, and to make it is most of what an application costs to build.
+    """
 
     ERROR_SCHEMA = ErrorSchema
+
+    def __init__(self, app: Flask) -> None:
+        self._undescribed: list[Blueprint] = []
+        # The same thread again, because flask-smorest asks for it while it is made.
+        self._describing = RLock()
+        super().__init__(app)
+
+    @property
+    def spec(self) -> APISpec:
+        with self._describing:
+            blueprints, self._undescribed = self._undescribed, []
+            for blp in blueprints:
+                blp.register_views_in_doc(self, self._app, self._spec, name=blp.name, parameters=None)
+                self._spec.tag({"name": blp.name, "description": blp.description})
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: APISpec) -> None:
+        self._spec = spec
+
+    def register_blueprint(self, blp: Blueprint) -> None:
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
+        self._app.register_blueprint(blp)
+        self._undescribed.append(blp)
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         if isinstance(error, TooManyRequests):
