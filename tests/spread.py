@@ -12,6 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 TOGETHER = re.compile(
     r"(tests/browser/|tests/clients/|tests/test_web_process|tests/test_web_workers.*\[(?:sqlite|postgresql)"
     r"|tests/fuzzing/test_schema.py::test_every_(?:answer|boundary)"
+    r"|tests/test_story.*\[(?:sqlite|postgresql)"
     r"|tests/security/test_canary.*\[(?:sqlite|postgresql)|tests/api/test_cut_exports.*\[(?:sqlite|postgresql)"
     r"|tests/(?:services|incidents)/test_plans.*\[(?:sqlite|postgresql)"
     r"|tests/docs/test_blocks.py::test_blocks_of_a_page_that_uses_the_service|tests/deploy/test_proxies)"

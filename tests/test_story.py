@@ -86,9 +86,11 @@ def seed_request() -> dict[str, Any]:
     return json.JSONDecoder().raw_decode(text, text.index("{"))[0]
 
 
-@pytest.fixture(params=DATABASES)
-def pillarbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pillarbox]:
-    with new_database(request.param, tmp_path) as url:
+@pytest.fixture(scope="module", params=DATABASES)
+def pillarbox(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pillarbox]:
+    with new_database(request.param, tmp_path_factory.mktemp("story")) as url:
         running = Pillarbox(url)
         yield running
         assert running.stop() == 0
