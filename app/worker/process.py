@@ -62,6 +62,7 @@ class Process:
         startup.require_database(self._app)
         self._lock = startup.lock_database(self._app)
         location_id = startup.open_location(self._app)
+        startup.tell_of_missing_keys(self._app)
         self._runner = Runner(
             self._app,
             location_id,

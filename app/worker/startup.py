@@ -8,10 +8,13 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
-from app.services import locations, migrations, partitions, schedules
+from app.log import get_logger
+from app.services import key_rotation, locations, migrations, partitions, schedules
 from app.services.scheduler_lock import DatabaseLock
 from app.worker.errors import StartError
 from app.worker.outage import reason
+
+log = get_logger(__name__)
 
 NOT_MIGRATED = "the database {url} is not migrated; run: flask --app wsgi db upgrade"
 
@@ -38,6 +41,18 @@ def lock_database(app: Flask) -> DatabaseLock | None:
     lock = DatabaseLock(Path(url.database))
     lock.take()
     return lock
+
+
+def tell_of_missing_keys(app: Flask) -> None:
+    """Log which keys stored secrets need that are not among CREDENTIALS_KEYS.
+
+    A file of keys that is lost is made anew in silence, and no stored password can be read from then on.
+    """
+    vault = app.config["CONFIG_STORE"].vault
+    with app.app_context():
+        for holder, rows in key_rotation.count().items():
+            for key_id in sorted(rows.keys() - set(vault.key_ids)):
+                log.error("credentials_key_missing", key=key_id, holder=holder.value, rows=rows[key_id])
 
 
 def open_location(app: Flask) -> int:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from app import create_app
 from app.extensions import db
-from app.models import Location, MonitorSchedule
+from app.models import Location, Monitor, MonitorSchedule
 from app.services.scheduler_lock import DatabaseLock, LockError
 from app.worker import startup
 from app.worker.errors import StartError
@@ -41,6 +41,16 @@ def test_a_database_that_is_away_is_named_without_its_password(url: str, reason:
 
 def test_a_migrated_database_is_accepted(app: Flask) -> None:
     startup.require_database(app)
+
+
+def test_a_key_that_is_lost_is_told_of(app: Flask, make: Factory, caplog: pytest.LogCaptureFixture) -> None:
+    make.monitor()
+    startup.tell_of_missing_keys(app)
+    assert caplog.messages == []
+    db.session.execute(update(Monitor).values(config_encrypted="v1:0123abcd:AAAA"))
+    db.session.commit()
+    startup.tell_of_missing_keys(app)
+    assert caplog.messages == ["credentials_key_missing key=0123abcd holder=monitors rows=1"]
 
 
 @pytest.mark.parametrize(("revision", "is_refused"), [("0001", True), ("9999", False)])
