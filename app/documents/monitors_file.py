@@ -19,6 +19,10 @@ CUSTOMERS = (
     "Whose monitors the document is about, and so whose may be removed: `all` of the organization, or a "
     "list. Without it: the customers that its monitors name."
 )
+CUSTOMERS_SHAPE = [
+    {"type": "string", "enum": [ALL]},
+    {"type": "array", "items": {"type": "string", "pattern": r"\S"}},
+]
 ALLOW_EMPTY = "Whether a document without monitors may remove all that there are."
 PUBLIC_ID = (
     "Which monitor is meant. Without it: the one of that customer with that name. One that nobody has is "

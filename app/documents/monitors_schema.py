@@ -6,11 +6,17 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
-from app.documents.monitors_file import ALLOW_EMPTY, CUSTOMERS, MAX_MONITORS, VERSION, MonitorEntrySchema
+from app.documents.monitors_file import (
+    ALLOW_EMPTY,
+    CUSTOMERS,
+    CUSTOMERS_SHAPE,
+    MAX_MONITORS,
+    VERSION,
+    MonitorEntrySchema,
+)
 from app.domain.enums import AuthMethod, GrantType, OAuthPreset
 from app.domain.secret_references import KEEP, NAME_PATTERN
 from app.domain.secrets import is_secret
-from app.services.monitor_plan import ALL
 
 PATH = "/schemas/monitors.json"
 TITLE = "Pillarbox monitors"
@@ -65,10 +71,7 @@ def json_schema() -> Json:
         "additionalProperties": False,
         "properties": {
             "version": {"const": VERSION, "type": "integer"},
-            "customers": {
-                "description": CUSTOMERS,
-                "anyOf": [{"const": ALL}, {"type": "array", "items": {"type": "string", "pattern": r"\S"}}],
-            },
+            "customers": {"description": CUSTOMERS, "anyOf": CUSTOMERS_SHAPE},
             "allowEmpty": {"type": "boolean", "description": ALLOW_EMPTY},
             "monitors": {"type": "array", "maxItems": MAX_MONITORS, "items": entry},
         },

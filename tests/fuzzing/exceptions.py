@@ -19,6 +19,9 @@ NO_BOUNDARIES = {
     "updateUser": "the fields are create's, and setting a password is slow by intention",
     "testImapPopMonitor": "the body is create's, and its path read as a monitor's answers other methods 400",
     "testNotificationChannel": "the same with a channel's",
+    "applyImapPopMonitors": "its monitors are create's, and the same with its path",
+    "exportImapPopMonitors": "its path read as a monitor's answers other methods 400",
+    "showMonitorsJsonSchema": "the same",
 }
 
 NEVER_SUCCEED: dict[str, str] = {}

@@ -7,7 +7,14 @@ from marshmallow import fields
 from app import large_bodies
 from app.documents.fields import CustomerReference, TextFlag, Whole
 from app.documents.monitors import CUSTOMER_ID
-from app.documents.monitors_file import ALLOW_EMPTY, CUSTOMERS, MAX_MONITORS, VERSION, MonitorEntrySchema
+from app.documents.monitors_file import (
+    ALLOW_EMPTY,
+    CUSTOMERS,
+    CUSTOMERS_SHAPE,
+    MAX_MONITORS,
+    VERSION,
+    MonitorEntrySchema,
+)
 from app.documents.schema import OTHER_ORGANIZATION, Schema
 from app.services.monitor_plan import ACTIONS
 
@@ -21,7 +28,7 @@ class MonitorsDocumentSchema(Schema):
     MAX_BYTES = large_bodies.MAX_BYTES
 
     version = fields.Integer(required=True, metadata={"enum": [VERSION]})
-    customers = fields.Raw(metadata={"description": CUSTOMERS})
+    customers = fields.Raw(metadata={"description": CUSTOMERS, "anyOf": CUSTOMERS_SHAPE})
     allow_empty = fields.Boolean(metadata={"description": ALLOW_EMPTY})
     monitors = fields.List(
         fields.Nested(MonitorEntrySchema), required=True, metadata={"maxItems": MAX_MONITORS}
@@ -44,7 +51,7 @@ class ApplyArgsSchema(Schema):
 
 class ExportedDocumentSchema(Schema):
     version = fields.Integer(required=True)
-    customers = fields.Raw(required=True, metadata={"description": CUSTOMERS})
+    customers = fields.Raw(required=True, metadata={"description": CUSTOMERS, "anyOf": CUSTOMERS_SHAPE})
     monitors = fields.List(
         fields.Dict(), required=True, metadata={"description": "As apply takes them; secrets are masked."}
     )
