@@ -22,7 +22,7 @@ class Monitor(Identified, Dated, Base):
         Index(None, "organization_id", "id", "customer_id", "searched"),
         Index(None, "customer_id", "id"),
         Index(None, "server"),
-        Index(None, "status"),
+        Index(None, "organization_id", "status"),
         IDS_USED_ONCE,
     )
 

@@ -13,7 +13,7 @@ UNPLANNED = sa.text("next_check_at_ms IS NULL")
 
 
 def upgrade() -> None:
-    op.create_index("ix_monitors_status", "monitors", ["status"])
+    op.create_index("ix_monitors_organization_id_status", "monitors", ["organization_id", "status"])
     op.create_index(
         "ix_monitor_schedules_leased",
         "monitor_schedules",
@@ -33,4 +33,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_monitor_schedules_unplanned", "monitor_schedules")
     op.drop_index("ix_monitor_schedules_leased", "monitor_schedules")
-    op.drop_index("ix_monitors_status", "monitors")
+    op.drop_index("ix_monitors_organization_id_status", "monitors")

@@ -17,7 +17,7 @@ from app.domain.oauth import oauth_from_config
 from app.domain.target import target_from_config
 from app.extensions import db
 from app.models import Customer, Monitor, Organization
-from app.services import audit, monitor_config, monitors
+from app.services import audit, monitor_changes, monitor_config
 from tests.calling import MONITORS, Caller, monitor_path
 from tests.factories import Factory
 from tests.parts.certificates import authority
@@ -241,7 +241,7 @@ def test_no_sequence_of_requests_moves_a_secret(attack: Callable[..., None]) -> 
 @pytest.mark.parametrize(
     ("module", "name", "broken"),
     [
-        (monitors, "require_secrets_again", lambda *_, **__: None),
+        (monitor_changes, "require_secrets_again", lambda *_, **__: None),
         (monitor_config, "kept_secrets", lambda *_: iter(())),
         (monitor_config, "TLS_KEYS", ("tls", "protocol", "tlsOptions")),
         (monitor_config, "OAUTH_KEYS", ("preset", "tenant", "ca")),

@@ -43,6 +43,25 @@ EXAMPLE = {
         }
     ],
 }
+PLAN = {
+    "dryRun": False,
+    "created": 1,
+    "changed": 0,
+    "deleted": 0,
+    "unchanged": 0,
+    "changes": [
+        {
+            "action": "create",
+            "publicId": "66666666-6666-4666-8666-666666666666",
+            "name": "Mailbox Access",
+            "customer": {
+                "publicId": "11111111-1111-4111-8111-111111111111",
+                "name": "Example Customer",
+            },
+            "changes": {"hostname": {"before": None, "after": "mail.example.com"}},
+        }
+    ],
+}
 
 
 def _busy() -> UnavailableError:
@@ -83,7 +102,7 @@ def export_imap_pop_monitors(query: dict[str, Any]) -> Any:
 @_in_turn
 @blp.arguments(ApplyArgsSchema, location="query")
 @blp.arguments(MonitorsDocumentSchema, example=EXAMPLE)
-@blp.response(200, PlanSchema)
+@blp.response(200, PlanSchema, example=PLAN)
 @blp.fails(
     "404 Customer not found",
     f"404 {monitor_plan.NOT_FOUND}",
@@ -103,7 +122,7 @@ def apply_imap_pop_monitors(query: dict[str, Any], document: Any) -> Any:
 
 @blp.route("/apply-schema.json")
 @blp.public()
-@blp.response(200, {"type": "object"})
+@blp.response(200, {"type": "object"}, example={"$schema": "https://json-schema.org/draft/2020-12/schema"})
 def show_monitors_json_schema() -> Any:
     """The JSON Schema (draft 2020-12) of a document of monitors, for editors"""
     return jsonify(json_schema())
