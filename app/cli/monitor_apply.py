@@ -104,7 +104,7 @@ def apply_command(
     actor = command_actor(organization)
     text = _read(file)
     document = monitors_file.read(text.value, _look_up(_folder(file)))
-    _require_no_faults(file.name, text, document, document.faults)
+    _require_no_faults(file.name, text, document, document.faults.told())
     now = utcnow()
     try:
         plan = _plan(actor, document, prune=prune)

@@ -9,11 +9,15 @@ from marshmallow import ValidationError
 from app.documents.faults import UNKNOWN, flat_faults
 from app.documents.fields import PublicId, Text
 from app.documents.monitors import MonitorCreateSchema
+from app.domain.first_faults import FirstFaults
 from app.domain.secret_references import LookUp, resolve
 from app.services.monitor_plan import ALL, Wanted
 
 VERSION = 1
 MAX_MONITORS = 20_000
+MAX_CUSTOMERS = 20_000
+MAX_ENTRY_VALUES = 32 * 1024
+"""Of one entry, whatever is wrong with it: more than the body of a single monitor can have."""
 CUSTOMER = "The name of a customer, if no other has it, or the public UUID of one."
 CUSTOMERS = (
     "Whose monitors the document is about, and so whose may be removed: `all` of the organization, or a "
@@ -56,7 +60,7 @@ class MonitorsFile:
     customers: list[str] | str | None = None
     allow_empty: bool = False
     monitors: list[Wanted] = field(default_factory=list)
-    faults: dict[str, list[str]] = field(default_factory=dict)
+    faults: FirstFaults = field(default_factory=FirstFaults)
     kept: dict[str, str] = field(default_factory=dict)
     """Where a stored secret stays because a reference leads nowhere, and why."""
 
@@ -65,13 +69,13 @@ def read(document: Any, look_up: LookUp) -> MonitorsFile:
     """Judge a document as a whole; `look_up` follows its references."""
     found = MonitorsFile()
     if not isinstance(document, Mapping):
-        found.faults[""] = ["must be an object"]
+        found.faults.add("", "must be an object")
         return found
     for key in document:
         if key not in KEYS:
-            found.faults[str(key)] = [UNKNOWN]
+            found.faults.add(str(key), UNKNOWN)
     if type(document.get("version")) is not int or document["version"] != VERSION:
-        found.faults["version"] = [f"must be {VERSION}"]
+        found.faults.add("version", f"must be {VERSION}")
     _read_scope(document, found)
     _read_monitors(document.get("monitors"), look_up, found)
     return found
@@ -80,24 +84,27 @@ def read(document: Any, look_up: LookUp) -> MonitorsFile:
 def _read_scope(document: Mapping[str, Any], found: MonitorsFile) -> None:
     allow_empty = document.get("allowEmpty", False)
     if not isinstance(allow_empty, bool):
-        found.faults["allowEmpty"] = ["must be true or false"]
+        found.faults.add("allowEmpty", "must be true or false")
     found.allow_empty = allow_empty is True
     customers = document.get("customers")
+    if isinstance(customers, list) and len(customers) > MAX_CUSTOMERS:
+        found.faults.add("customers", f"must have at most {MAX_CUSTOMERS:,} customers")
+        return
     is_list = isinstance(customers, list) and all(isinstance(one, str) and one.strip() for one in customers)
     if is_list:
         found.customers = [one.strip() for one in customers or ()]
     elif customers == ALL:
         found.customers = ALL
     elif "customers" in document:
-        found.faults["customers"] = [f"must be `{ALL}` or a list of names or public UUIDs"]
+        found.faults.add("customers", f"must be `{ALL}` or a list of names or public UUIDs")
 
 
 def _read_monitors(entries: Any, look_up: LookUp, found: MonitorsFile) -> None:
     if not isinstance(entries, list):
-        found.faults["monitors"] = ["must be a list"]
+        found.faults.add("monitors", "must be a list")
         return
     if len(entries) > MAX_MONITORS:
-        found.faults["monitors"] = [f"must have at most {MAX_MONITORS:,} monitors"]
+        found.faults.add("monitors", f"must have at most {MAX_MONITORS:,} monitors")
         return
     schema = MonitorEntrySchema()
     for at, entry in enumerate(entries):
@@ -107,6 +114,9 @@ def _read_monitors(entries: Any, look_up: LookUp, found: MonitorsFile) -> None:
 def _read_entry(
     schema: MonitorEntrySchema, entry: Any, path: str, look_up: LookUp, found: MonitorsFile
 ) -> None:
+    if _is_too_large(entry):
+        found.faults.add(path, f"has more than {MAX_ENTRY_VALUES:,} values")
+        return
     config = entry.get("imapPopConfig") if isinstance(entry, Mapping) else None
     faults: dict[str, list[str]] = {}
     if isinstance(config, Mapping):
@@ -117,12 +127,30 @@ def _read_entry(
     try:
         fields: dict[str, Any] = schema.load(entry)
     except ValidationError as error:
-        found.faults |= dict(flat_faults(error.messages_dict, path)) | faults
+        _note(dict(flat_faults(error.messages_dict, path)) | faults, found)
         return
-    found.faults |= faults
+    _note(faults, found)
     customer, public_id = fields.pop("customer"), fields.pop("public_id", None)
     fields["imap_pop_config"] = fields.get("imap_pop_config") or {}
     found.monitors.append(Wanted(path=path, customer=customer, public_id=public_id, fields=DEFAULTS | fields))
+
+
+def _is_too_large(entry: Any) -> bool:
+    left, open_ = MAX_ENTRY_VALUES, [entry]
+    while open_:
+        value = open_.pop()
+        inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        left -= len(inner)
+        if left < 0:
+            return True
+        open_.extend(inner)
+    return False
+
+
+def _note(faults: Mapping[str, list[str]], found: MonitorsFile) -> None:
+    for path, texts in faults.items():
+        for text in texts:
+            found.faults.add(path, text)
 
 
 def document_of(entries: list[dict[str, Any]], customers: list[str] | str) -> dict[str, Any]:

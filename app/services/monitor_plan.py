@@ -17,8 +17,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 
 from app.domain.differences import differences
+from app.domain.first_faults import FirstFaults
 from app.domain.names import camel_case
-from app.errors import INVALID_BODY, ConflictError, ForbiddenError, InvalidError, NotFoundError
+from app.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RequestError
 from app.extensions import db
 from app.models import Customer, MaintenanceWindow, Monitor
 from app.services import access, maintenance_periods, monitor_changes
@@ -82,25 +83,25 @@ class Plan:
         return {action: counted[action] for action in ACTIONS}
 
 
-class _Faults:
+class _Faults(FirstFaults):
     """All that is wrong, so that it can be mended at once."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, list[str]] = {}
-        self._first: type[InvalidError | NotFoundError | ForbiddenError] | None = None
-        self._title = INVALID_BODY
+        super().__init__()
+        self._first: RequestError | None = None
 
-    def add(self, path: str, text: str, kind: Any = InvalidError, title: str | None = None) -> None:
-        self.texts.setdefault(path, []).append(text)
+    def add(
+        self, path: str, text: str, kind: type[RequestError] = InvalidError, title: str | None = None
+    ) -> None:
+        super().add(path, text)
         if self._first is None:
-            self._first, self._title = kind, title or kind.default_title
+            self._first = kind(title, f"{path} {text}")
 
     def require_none(self) -> None:
         """Raises the error of the first fault, which tells of all."""
         if self._first is not None:
-            path, texts = next(iter(self.texts.items()))
-            more = f" (and {len(self.texts) - 1} more)" if len(self.texts) > 1 else ""
-            raise self._first(self._title, f"{path} {texts[0]}{more}", faults=self.texts)
+            more = f" (and {self.count - 1:,} more)" if self.count > 1 else ""
+            raise type(self._first)(self._first.title, f"{self._first.message}{more}", faults=self.told())
 
 
 def make(
@@ -280,7 +281,7 @@ class _Planner:
         }
 
     def _settle(self, plan: Plan, one: Wanted, customer: Customer, monitor: Monitor | None) -> None:
-        if self.faults.texts and monitor is None and one.public_id in self.monitors:
+        if self.faults.count and monitor is None and one.public_id in self.monitors:
             return
         try:
             if monitor is None:

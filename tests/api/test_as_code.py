@@ -120,6 +120,32 @@ def test_this_route_alone_takes_a_large_body(admin: Caller, customer: Customer) 
     assert admin.post(APPLY, data=b"{}", headers={"Content-Type": "text/yaml"}).status_code == 415
 
 
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize(
+    ("wanted", "more"),
+    [
+        (document(ENTRY) | {f"a{at}": 1 for at in range(50_000)}, "has 49,900 more faults"),
+        (document(ENTRY | {f"a{at}": 1 for at in range(20_000)}), "has 19,900 more faults"),
+        (document(ENTRY | {f"a{at}": 1 for at in range(40_000)}), None),
+        (document(*[1] * 20_000), "has 19,900 more faults"),
+        (document(*[ENTRY | {"customer": "Nobody"}] * 300), "has 200 more faults"),
+        (document(customers=["Nobody"] * 20_001), None),
+        (document({"name": "a" * 1000, "a" * 10_000: 1}), None),
+    ],
+)
+def test_the_first_faults_are_told_and_the_rest_is_counted(
+    admin: Caller, wanted: dict[str, Any], more: str | None
+) -> None:
+    answer = admin.post(APPLY, wanted)
+
+    faults = answer.get_json()["errors"]
+    assert answer.status_code in {400, 404}
+    assert len(faults) <= 101
+    assert len(answer.data) < 20_000
+    assert (more is None) is ("more faults" not in str(faults.get("")))
+    assert more is None or more in faults[""][0]
+
+
 GOOD = [
     {},
     {"port": None, "checkInterval": 0.5, "status": "paused", "allowedCheckCountryCodes": ["de"]},

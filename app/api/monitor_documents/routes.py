@@ -130,8 +130,9 @@ def show_monitors_json_schema() -> Any:
 
 def _plan(document: Any, *, prune: bool, organization_id: int | None = None) -> Plan:
     read = monitors_file.read(document, _refuse)
-    if read.faults:
-        raise InvalidError(INVALID_BODY, sentence(read.faults), faults=read.faults)
+    if read.faults.count:
+        faults = read.faults.told()
+        raise InvalidError(INVALID_BODY, sentence(faults), faults=faults)
     return monitor_plan.make(
         current_actor(),
         config_store(),
