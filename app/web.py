@@ -32,11 +32,15 @@ PATIENCE_SECONDS = 10.0
 """How long a caller may keep a thread waiting: for a whole request, and for a piece of an answer to go out.
 
 A body has 64 KiB at most (MAX_BODY_BYTES), which the slowest of lines carries within that.
-Where more may come (app/large_bodies.py), what comes earns more time, and never more than this at once.
+Where the application lets more come (app/large_bodies.py), what comes earns more time, and never more than
+this at once.
 """
 
 LINGER_SECONDS = 1.0
-"""How long a caller may take to read the last answer of a connection and to close it."""
+"""How long a caller may take to read the last answer of a connection and to close it.
+
+And before that, to send the rest of a body that nobody reads, so that the connection can be kept.
+"""
 
 # Of two that fit, the first one counts.
 _ANSWERS: tuple[tuple[type[Exception], type[HTTPException]], ...] = (
@@ -107,6 +111,10 @@ class Connection(TConn):  # type: ignore[misc] # gunicorn ships no types
             self.parser.unreader.earns = False
         self.sock.settimeout(PATIENCE_SECONDS)
 
+    def be_patient(self) -> None:
+        """From now on, until the next request, what comes in earns more time."""
+        self.parser.unreader.earns = True
+
     def close(self, graceful: bool = False) -> None:  # noqa: ARG002 # gunicorn's signature
         """The polite part happened in the request's thread: here it would hold up every other caller."""
         util.close(self.sock)
@@ -134,20 +142,23 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
         req.body.reader = BodyReader(req.body.reader)
-        if (req.method, req.path) == ("POST", large_bodies.PATH):
-            # Its body is read for callers alone who may write, and up to its limit.
-            conn.parser.unreader.earns = True
+        told = large_bodies.more_patience.set(conn.be_patient)
         try:
             is_kept: bool = super().handle_request(req, conn)
         except TimeoutError:
             log.info("answer_not_taken", address=_address(conn.client))
             return False
+        finally:
+            large_bodies.more_patience.reset(told)
         return is_kept
 
     def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:  # gunicorn's signature
-        """What is wrong with the unread rest of a request must not become a second answer to it."""
+        """The unread rest of a request keeps its thread for LINGER_SECONDS at most, not for gunicorn's 5 s.
+
+        What is wrong with that rest must not become a second answer.
+        """
         try:
-            return bool(super()._keepalive_after(conn, keepalive))
+            return keepalive and bool(conn.parser.finish_body(deadline=monotonic() + LINGER_SECONDS))
         except HTTPException:
             return False
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPResponse
-from selectors import DefaultSelector
+from selectors import EVENT_READ, DefaultSelector
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
@@ -226,18 +226,27 @@ def test_many_small_pieces_get_no_more_time_than_one(wire: Callable[..., Wire]) 
     assert_refused(answer_on(connection.caller), 408)
 
 
-@pytest.mark.parametrize(("path", "status"), [(large_bodies.PATH, 200), ("/echo", 408)])
-def test_on_one_route_what_comes_earns_more_time(
-    wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, path: str, status: int
+@pytest.mark.parametrize(("is_let", "status"), [(True, 200), (False, 408)])
+def test_what_comes_earns_more_time_where_the_application_says_so(
+    wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, is_let: bool, status: int
 ) -> None:
     """A body that takes three times the patience, at more than the slowest speed that is waited for."""
     monkeypatch.setattr(large_bodies, "BYTES_PER_SECOND", 1000)
-    connection, piece, pieces = wire(), b"a" * 100, 12
+
+    @Request.application
+    def let(request: Request) -> Response:
+        more_patience = large_bodies.more_patience.get()
+        assert more_patience
+        more_patience()
+        answer: Response = echo.__wrapped__(request)  # type: ignore[attr-defined]
+        return answer
+
+    connection, piece, pieces = wire(let if is_let else echo), b"a" * 100, 12
     length = len(piece) * pieces
 
     def trickle() -> None:
         connection.caller.sendall(
-            f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n".encode()
+            f"POST {large_bodies.PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n".encode()
         )
         for _ in range(pieces):
             Event().wait(PATIENCE / 4)
@@ -337,6 +346,35 @@ def test_callers_who_stop_in_the_middle_of_a_body_are_cut_off(address: tuple[str
         assert seconds_until_healthy(address) < web.PATIENCE_SECONDS + 5
         for caller in callers:
             assert_refused(answer_on(caller), 408)
+
+
+def test_large_bodies_of_one_caller_hold_up_nobody(address: tuple[str, int]) -> None:
+    """As many as there are threads; one is read, however slowly it comes, and the others are sent away."""
+    login = HTTPConnection(*address, timeout=30)
+    credentials = {"email": "admin@example.com", "password": ENVIRON["ADMIN_PASSWORD"]}
+    login.request("POST", "/api/auth/login", json.dumps(credentials), {"Content-Type": "application/json"})
+    token = json.loads(login.getresponse().read())["accessToken"]
+    login.close()
+    begun = (
+        f"POST {large_bodies.PATH} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {large_bodies.MAX_BYTES}\r\n\r\n{{"
+    )
+    with ExitStack() as stack, DefaultSelector() as selector:
+        for _ in range(THREADS):
+            caller = stack.enter_context(socket.create_connection(address, 30))
+            caller.sendall(begun.encode())
+            selector.register(caller, EVENT_READ)
+        refused: set[Any] = set()
+        while len(refused) < THREADS - 1:
+            ready = [key.fileobj for key, _ in selector.select(web.PATIENCE_SECONDS - 2)]
+            assert ready, "more than one body is waited for"
+            for caller in ready:
+                selector.unregister(caller)
+                response = answer_on(caller)  # type: ignore[arg-type] # all of them are sockets
+                assert_refused(response, 503)
+                assert response.getheader("Retry-After")
+                refused.add(caller)
+        assert seconds_until_healthy(address) < web.PATIENCE_SECONDS / 2
 
 
 def test_callers_who_do_not_close_hold_up_nobody(address: tuple[str, int]) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from app import large_bodies
 from app.api.monitor_documents import routes
-from app.domain.enums import Role
+from app.api.parser import MAX_BODY_BYTES
+from app.domain.enums import ActorKind, Role
 from app.extensions import db
 from app.models import Customer, Monitor, Organization
 from tests.calling import MONITORS, Caller
@@ -102,10 +103,37 @@ def test_customers_out_of_reach_are_named(
 
 
 def test_whoever_comes_while_another_document_is_applied_waits(admin: Caller, house: Organization) -> None:
-    with routes._turns.turn(str(house.id)):
-        answer = admin.post(APPLY, document())
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    with routes._turns.turn(house.id):
+        answers = [admin.post(f"{APPLY}{query}", document()) for query in ("", f"?organizationId={house.id}")]
+    assert [(one.status_code, one.headers["Retry-After"]) for one in answers] == [(503, "5")] * 2
     assert admin.post(APPLY, document()).status_code == 200
+
+
+def test_a_turn_is_asked_for_in_organizations_alone_that_the_caller_may_name(
+    admin: Caller, make: Factory
+) -> None:
+    other = make.organization()
+    with routes._turns.turn(other.id):
+        assert admin.post(f"{APPLY}?organizationId={other.id}", document()).status_code == 403
+        assert admin.post(f"{APPLY}?organizationId=x", document()).status_code == 400
+
+
+def test_large_bodies_are_read_a_few_at_once_and_small_ones_always(
+    login: Callable[..., Caller], make: Factory, house: Organization
+) -> None:
+    users = [make.user(house, Role.EDITOR) for _ in range(2)]
+    mine = (ActorKind.USER, users[0].id)
+    caller, other = map(login, users)
+    large = b'{"version": 1, "monitors": []' + b" " * MAX_BODY_BYTES + b"}"
+    headers = {"Content-Type": "application/json"}
+    with routes._readers.turn(mine):
+        refused = caller.post(APPLY, data=large, headers=headers)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        assert other.post(APPLY, data=large, headers=headers).status_code == 200
+        with routes._readers.turn():
+            assert other.post(APPLY, data=large, headers=headers).status_code == 503
+        assert caller.post(APPLY, document()).status_code == 200
+    assert caller.post(APPLY, data=large, headers=headers).status_code == 200
 
 
 def test_this_route_alone_takes_a_large_body(admin: Caller, customer: Customer) -> None:

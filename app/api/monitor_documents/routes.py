@@ -16,7 +16,7 @@ from app.api.monitor_documents.schemas import (
     PlanSchema,
 )
 from app.api.monitors.routes import blp
-from app.api.parser import read_body
+from app.api.parser import MAX_BODY_BYTES, read_body
 from app.documents import monitors_file
 from app.documents.faults import sentence
 from app.documents.monitors_schema import json_schema
@@ -24,7 +24,7 @@ from app.domain.secret_references import Reference, SecretError
 from app.domain.secrets import mask
 from app.errors import INVALID_BODY, InvalidError, UnavailableError
 from app.extensions import db
-from app.services import monitor_export, monitor_plan
+from app.services import access, monitor_export, monitor_plan
 from app.services.access import Action
 from app.services.monitor_plan import Plan
 from app.turns import Turns
@@ -73,17 +73,39 @@ _turns = Turns(AT_ONCE, _busy)
 """Of documents, by organization: each may take tens of megabytes and seconds."""
 
 
+def _too_many_readers() -> UnavailableError:
+    message = f"Large documents are read {large_bodies.READERS} at once, and one of each caller."
+    return UnavailableError(TOO_MANY, message, retry_after=RETRY_SECONDS)
+
+
+_readers = Turns(large_bodies.READERS, _too_many_readers)
+"""By the caller: a slow line keeps a thread for minutes."""
+
+
 def _in_turn(view: Callable[..., Any]) -> Callable[..., Any]:
     """One document of an organization at a time, from its parsing on."""
 
     @wraps(view)
-    def called(*args: Any, **kwargs: Any) -> Any:
-        # Before the turn, so that a slow line keeps nobody else waiting.
-        read_body(request, large_bodies.MAX_BYTES)
-        with _turns.turn(request.args.get("organizationId") or str(current_actor().organization_id)):
-            return view(*args, **kwargs)
+    def called(query: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        organization = access.organization_in_question(current_actor(), query.get("organization_id"))
+        # Before the turn, so that a slow line keeps nobody else of the organization waiting.
+        _read()
+        with _turns.turn(organization):
+            return view(query, *args, **kwargs)
 
     return called
+
+
+def _read() -> None:
+    """All of the body. Raises UnavailableError before a large one that is one too many."""
+    if request.content_length is not None and request.content_length <= MAX_BODY_BYTES:
+        read_body(request)
+        return
+    actor = current_actor()
+    with _readers.turn((actor.kind, actor.id)):
+        if (let := large_bodies.more_patience.get()) is not None:
+            let()
+        read_body(request, large_bodies.MAX_BYTES)
 
 
 @blp.route("/export")
@@ -99,8 +121,8 @@ def export_imap_pop_monitors(query: dict[str, Any]) -> Any:
 
 @blp.route("/apply", methods=["POST"])
 @blp.allow(Action.WRITE_MONITOR)
-@_in_turn
 @blp.arguments(ApplyArgsSchema, location="query")
+@_in_turn
 @blp.arguments(MonitorsDocumentSchema, example=EXAMPLE)
 @blp.response(200, PlanSchema, example=PLAN)
 @blp.fails(
