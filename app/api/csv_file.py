@@ -45,8 +45,10 @@ _FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # noqa: RUF001 - some spreadshe
 _BREAKS = frozenset("\t\r\n")
 
 Row = Sequence[Any]
-_turns = Turns(EXPORTS_AT_ONCE, partial(UnavailableError, TOO_MANY_EXPORTS, retry_after=EXPORT_RETRY_SECONDS))
-"""By the caller."""
+export_turns = Turns(
+    EXPORTS_AT_ONCE, partial(UnavailableError, TOO_MANY_EXPORTS, retry_after=EXPORT_RETRY_SECONDS)
+)
+"""By the caller. Whatever else exports takes its turn here too."""
 
 
 class CutShortError(Exception):
@@ -62,7 +64,7 @@ def csv_response(filename: str, header: Sequence[str], batches: Iterator[Iterabl
     actor = current_actor()
     # Closing it gives the turn back, once.
     slot = ExitStack()
-    slot.enter_context(_turns.turn((actor.kind, actor.id)))
+    slot.enter_context(export_turns.turn((actor.kind, actor.id)))
     try:
         first = [header, *next(batches, ())]
         db.session.remove()

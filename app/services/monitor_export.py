@@ -49,7 +49,7 @@ def export(
     organization = access.organization_in_question(actor, organization_id)
     conditions = [Monitor.organization_id == organization, access.visible_monitors(actor)]
     names = Counter(db.session.scalars(select(Customer.name).where(Customer.organization_id == organization)))
-    exported = Exported(ALL)
+    exported = Exported(_scope(actor, organization, names))
     if customer_id is not None:
         customer = customers.find(actor, customer_id, organization)
         conditions.append(Monitor.customer_id == customer.id)
@@ -62,6 +62,16 @@ def export(
         hidden = hide(config or {}, monitor)
         exported.entries.append(_entry(monitor, _reference(monitor.customer, names), hidden))
     return exported
+
+
+def _scope(actor: Actor, organization_id: int, names: Mapping[str, int]) -> list[str] | str:
+    """`all` only from who sees all: whoever applies it with prune later may reach further."""
+    if actor.customer_ids is None:
+        return ALL
+    visible = select(Customer).where(
+        Customer.organization_id == organization_id, access.visible_customers(actor)
+    )
+    return [_reference(customer, names) for customer in db.session.scalars(visible.order_by(Customer.id))]
 
 
 def _entry(monitor: Monitor, customer: str, config: dict[str, Any]) -> dict[str, Any]:

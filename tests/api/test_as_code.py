@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import select
 
 from app import large_bodies
+from app.api.csv_file import export_turns
 from app.api.monitor_documents import routes
 from app.api.parser import MAX_BODY_BYTES
 from app.domain.enums import ActorKind, Role
@@ -43,11 +44,23 @@ def test_export_has_what_the_caller_may_see_and_applies_as_nothing(
 
     assert [one["publicId"] for one in exported["monitors"]] == [str(mine.public_id), str(other.public_id)]
     assert [one["publicId"] for one in seen["monitors"]] == [str(mine.public_id)]
+    assert (exported["customers"], seen["customers"]) == ("all", ["Acme"])
+    assert admin.post(f"{APPLY}?prune=true", seen).get_json()["deleted"] == 0
     assert exported["monitors"][0]["imapPopConfig"]["password"] == "********"
     assert "hush" not in str(exported)
     answer = admin.post(f"{APPLY}?prune=true", exported)
     assert (answer.status_code, answer.get_json()["unchanged"]) == (200, 2), answer.get_json()
     assert answer.get_json()["changes"] == []
+
+
+def test_exports_take_turns_with_those_of_tables(
+    login: Callable[..., Caller], make: Factory, house: Organization
+) -> None:
+    users = [make.user(house) for _ in range(2)]
+    caller, other = map(login, users)
+    with export_turns.turn((ActorKind.USER, users[0].id)):
+        assert [one.get(EXPORT).status_code for one in (caller, other)] == [503, 200]
+    assert caller.get(EXPORT).status_code == 200
 
 
 def test_answer_is_the_plan(admin: Caller, make: Factory, customer: Customer) -> None:

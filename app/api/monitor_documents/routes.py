@@ -8,6 +8,7 @@ from flask import jsonify, request
 
 from app import large_bodies
 from app.api.context import config_store, current_actor, now
+from app.api.csv_file import TOO_MANY_EXPORTS, export_turns
 from app.api.monitor_documents.schemas import (
     ApplyArgsSchema,
     ExportArgsSchema,
@@ -96,6 +97,18 @@ def _in_turn(view: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
+def _in_export_turn(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Until the document is made; it then goes out in one piece, which the web process bounds in time."""
+
+    @wraps(view)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        actor = current_actor()
+        with export_turns.turn((actor.kind, actor.id)):
+            return view(*args, **kwargs)
+
+    return called
+
+
 def _read() -> None:
     """All of the body. Raises UnavailableError before a large one that is one too many."""
     if request.content_length is not None and request.content_length <= MAX_BODY_BYTES:
@@ -110,12 +123,14 @@ def _read() -> None:
 
 @blp.route("/export")
 @blp.allow(Action.READ)
+@_in_export_turn
 @blp.arguments(ExportArgsSchema, location="query")
 @blp.response(200, ExportedDocumentSchema, example={**EXAMPLE, "customers": "all"})
-@blp.fails("404 Customer not found", "404 Organization not found")
+@blp.fails("404 Customer not found", "404 Organization not found", f"503 {TOO_MANY_EXPORTS}")
 def export_imap_pop_monitors(query: dict[str, Any]) -> Any:
     """Export monitors as a document that can be applied, without secrets"""
-    found = monitor_export.export(current_actor(), config_store(), lambda config, _: _masked(config), **query)
+    actor = current_actor()
+    found = monitor_export.export(actor, config_store(), lambda config, _: _masked(config), **query)
     return monitors_file.document_of(found.entries, found.customers)
 
 
