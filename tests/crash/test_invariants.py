@@ -1,5 +1,6 @@
 """The invariants see each fault that they are there for, and none where there is none."""
 
+import re
 from collections.abc import Callable, Iterator
 from time import time
 
@@ -193,7 +194,8 @@ def test_after_a_request_without_an_answer_both_states_are_in_order(
 def test_a_monitor_unchecked_for_too_long_is_named(engine: Engine, ledger: Ledger) -> None:
     promise_of(ledger).born_ms -= HOUR_MS
     [found] = invariants.gaps(engine, ledger, Downtime(), slack=0)
-    assert "was unchecked for 3600" in found
+    # The monitor was born some milliseconds before, or behind, what the database says.
+    assert re.search(r"was unchecked for (3599\.9|360\d\.\d) s", found)
 
 
 def test_time_in_which_nobody_could_check_does_not_count(engine: Engine, ledger: Ledger) -> None:

@@ -27,6 +27,7 @@ from tests.fuzzing.house import GLOBAL_ADMIN, KINDS, House, Kind
 
 EXAMPLES = 2
 """Requests by each kind of caller to each operation, besides the one of the document."""
+IN_SHORT = {"global_admin", "restricted editor", "customer token"}
 WIDER = 30
 SAMPLE = 3
 """One boundary of so many, unless all are asked for."""
@@ -77,15 +78,21 @@ def is_in_short() -> bool:
     return settings.default.derandomize
 
 
-@pytest.fixture
-def examples() -> int:
-    """How many requests are generated for each operation."""
-    return EXAMPLES if is_in_short() else EXAMPLES * WIDER
+def examples_for(kind: Kind) -> int:
+    """How many requests are generated for each operation; in short those of some callers stand for all.
+
+    What each may do is the access matrix' to say.
+    """
+    if not is_in_short():
+        return EXAMPLES * WIDER
+    return EXAMPLES if kind.name in IN_SHORT else 0
 
 
 def run(fuzzer: Fuzzer, operation: Any, examples: int) -> None:
     """The example of the document, then generated requests, most of them about something that is there."""
     fuzzer.send(document.example_of(operation))
+    if not examples:
+        return
 
     @settings(few_at_random, max_examples=examples)
     @given(case=document.generated(operation), is_pointed=st.sampled_from([True, True, False]))
@@ -104,12 +111,12 @@ def is_sent(name: str, kind: Kind) -> bool:
 # Shapes are the same on both kinds of database, and what is stored is tried on both elsewhere.
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_every_answer_is_as_documented(fuzzed: Flask, schema: Any, kind: Kind, examples: int) -> None:
+def test_every_answer_is_as_documented(fuzzed: Flask, schema: Any, kind: Kind) -> None:
     fuzzer = Fuzzer(schema, House(fuzzed, kind))
     wanted = [item for item in document.operations(schema) if is_sent(document.name_of(item), kind)]
 
     for operation in wanted:
-        run(fuzzer, operation, examples)
+        run(fuzzer, operation, examples_for(kind))
 
     assert not fuzzer.faults, fuzzer.report()
     names = {document.name_of(operation) for operation in wanted}
