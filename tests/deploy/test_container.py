@@ -145,6 +145,16 @@ def test_what_is_named_exists() -> None:
     assert fnmatch(services["caddy"]["volumes"][0], "./caddy/Caddyfile:*")
 
 
+def test_caddy_is_of_a_version_that_is_told_its_name_for_buffering() -> None:
+    """The example stands for Debian's, 2.6.2; what that calls buffer_requests newer ones do not know."""
+    caddy = COMPOSE["services"]["caddy"]
+    major, minor = map(int, caddy["image"].partition(":")[2].split("."))
+    assert (major, minor) >= (2, 7)
+    assert caddy["environment"]["BUFFERING"] == "request_buffers 10MiB"
+    example = (ROOT / "deploy" / "caddy" / "Caddyfile").read_text()
+    assert "\n\t\t{$BUFFERING:buffer_requests}\n" in example
+
+
 def test_limits_are_those_of_the_units() -> None:
     for name in ("web", "scheduler"):
         service, unit = COMPOSE["services"][name], Unit(f"pillarbox-{name}")

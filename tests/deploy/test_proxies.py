@@ -98,7 +98,7 @@ def test_who_logs_in_is_known_by_address_and_told_to_stay_with_https(site: Site)
 
 def test_bodies_have_their_limit(site: Site) -> None:
     assert site.ask("POST", LOGIN, b" " * MAX_BODY_BYTES)[0].getheader(OURS) is not None
-    assert_refused(site.ask("POST", LOGIN, b" " * (MAX_BODY_BYTES + 1))[0])
+    assert_own_error(*site.ask("POST", LOGIN, b" " * (MAX_BODY_BYTES + 1)), status=413)
 
 
 def test_one_request_may_be_large(site: Site) -> None:
@@ -110,7 +110,16 @@ def test_one_request_may_be_large(site: Site) -> None:
 
 
 def assert_refused(answer: HTTPResponse) -> None:
-    assert (answer.status, answer.getheader(OURS)) == (413, None)
+    assert_own_error(answer, answer.read(), 413)
+
+
+def assert_own_error(answer: HTTPResponse, body: bytes, status: int) -> None:
+    """Of the proxy itself, in the form of Pillarbox's errors."""
+    assert (answer.status, answer.getheader(OURS)) == (status, None)
+    assert answer.getheader("Content-Type", "").startswith("application/json")
+    told = json.loads(body)
+    assert told.keys() == {"statusCode", "statusMessage", "message"}
+    assert told["statusCode"] == status
 
 
 def test_a_body_that_does_not_say_how_long_it_is_is_refused_too(site: Site) -> None:
@@ -126,6 +135,25 @@ def test_figures_are_not_for_everybody(site: Site) -> None:
         answer, body = site.ask("GET", path)
         assert answer.status != 200
         assert b"pillarbox_" not in body
+
+
+def test_a_proxys_own_errors_look_like_those_of_pillarbox(site: Site) -> None:
+    assert_own_error(*site.ask("GET", "/metrics"), status=404)
+
+
+def test_errors_of_pillarbox_pass_as_they_are(site: Site) -> None:
+    answer, body = site.ask("GET", "/nowhere")
+    assert (answer.status, answer.getheader(OURS) is None) == (404, False)
+    assert json.loads(body)["statusCode"] == 404
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_finds_pillarbox_away_is_told_so(kind: str, tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and nobody listens
+        upstream = f"127.0.0.1:{held.getsockname()[1]}"
+        with running(kind, tmp_path, upstream) as proxy:
+            assert_own_error(*Site(proxy, tmp_path / "log").ask("GET", "/healthz"), status=502)
 
 
 def test_slow_senders_keep_no_thread(site: Site) -> None:
