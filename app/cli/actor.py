@@ -5,16 +5,23 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
+from flask import current_app
 from sqlalchemy.exc import ProgrammingError
 
 from app.errors import RequestError
 from app.extensions import DATABASE_AWAY, db
 from app.services import operators
 from app.services.access import Actor
+from app.services.monitor_config import ConfigStore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MAX_ID = 2**63 - 1
+
+
+def config_store() -> ConfigStore:
+    store: ConfigStore = current_app.config["CONFIG_STORE"]
+    return store
 
 
 def organization_option(command: Command) -> Command:

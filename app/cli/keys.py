@@ -4,10 +4,9 @@ from collections import Counter
 from typing import Any
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
-from app.cli.actor import committing, one_line_errors
+from app.cli.actor import committing, config_store, one_line_errors
 from app.cli.table import table
 from app.config import new_credentials_key
 from app.services import key_rotation
@@ -57,7 +56,7 @@ def rotate_command(dry_run: bool) -> None:
     flask --app wsgi keys rotate --dry-run
     flask --app wsgi keys rotate
     """
-    store = _store()
+    store = config_store()
     if dry_run:
         for line in table(HEADER, _rows()):
             click.echo(line)
@@ -104,7 +103,7 @@ def _rows() -> list[tuple[Any, ...]]:
     """A line for each key that we have, then for each that only rows name."""
     with one_line_errors():
         counts = key_rotation.count()
-    vault = _store().vault
+    vault = config_store().vault
     known = vault.key_ids
     named = sorted({key_id for counter in counts.values() for key_id in counter} - set(known))
     uses = {key_id: ENCRYPTS if key_id == vault.key_id else DECRYPTS for key_id in known}
@@ -112,8 +111,3 @@ def _rows() -> list[tuple[Any, ...]]:
         (key_id, uses.get(key_id, MISSING), *(counts[holder][key_id] for holder in Holder))
         for key_id in (*known, *named)
     ]
-
-
-def _store() -> ConfigStore:
-    store: ConfigStore = current_app.config["CONFIG_STORE"]
-    return store

@@ -8,11 +8,11 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
-from app.cli.actor import command_actor, committing, one_line_errors, organization_option
+from app.cli.actor import command_actor, committing, config_store, one_line_errors, organization_option
 from app.cli.parameters import Reference as ReferenceParameter
+from app.cli.plugin import VerdictCommand
 from app.clock import utcnow
 from app.documents import monitors_file, yaml_text
 from app.documents.monitors_file import MonitorsFile
@@ -23,7 +23,6 @@ from app.domain.secrets import MASK
 from app.errors import RequestError
 from app.services import monitor_export, monitor_plan
 from app.services.access import Actor
-from app.services.monitor_config import ConfigStore
 from app.services.monitor_plan import Change, Plan
 
 HEADING = """\
@@ -62,7 +61,7 @@ def export_command(customer: int | UUID | None, output: Path | None, organizatio
     with one_line_errors():
         found = monitor_export.export(
             actor,
-            _store(),
+            config_store(),
             lambda config, monitor: names.referring(config, monitor.name, monitor.public_id),
             organization_id=actor.organization_id,
             customer_id=customer,
@@ -76,7 +75,7 @@ def export_command(customer: int | UUID | None, output: Path | None, organizatio
         output.write_text(text, encoding="utf-8")
 
 
-@click.command("apply")
+@click.command("apply", cls=VerdictCommand)
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Show what would be done, do nothing, end with 2 if anything.")
 @click.option("--prune", is_flag=True, help="Delete the monitors that the file does not name.")
@@ -92,8 +91,8 @@ def apply_command(
     done. Otherwise the differences are shown and all of them are made, or none. Applied again, a file
     changes nothing. Monitors that it does not name stay, unless --prune is given.
 
-    Ends with 0 when it is done or nothing was to be done, with 1 when something is wrong, and under
-    --dry-run with 2 when there is something to do.
+    Ends with 0 when it is done or nothing was to be done, with 1 when something is wrong, the command
+    itself included, and under --dry-run with 2 when there is something to do.
 
     \b
     Examples:
@@ -129,11 +128,6 @@ def schema_command() -> None:
       flask --app wsgi monitors schema > monitors.schema.json
     """
     click.echo(json.dumps(json_schema(), indent=2))
-
-
-def _store() -> ConfigStore:
-    store: ConfigStore = current_app.config["CONFIG_STORE"]
-    return store
 
 
 def _read(file: BinaryIO) -> YamlText:
@@ -186,7 +180,7 @@ def _content(path: Path) -> str | None:
 def _plan(actor: Actor, document: MonitorsFile, *, prune: bool) -> Plan:
     return monitor_plan.make(
         actor,
-        _store(),
+        config_store(),
         document.monitors,
         now=utcnow(),
         customers=document.customers,

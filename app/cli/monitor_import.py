@@ -12,10 +12,9 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
-from app.cli.actor import command_actor, committing, one_line_errors, organization_option
+from app.cli.actor import command_actor, committing, config_store, one_line_errors, organization_option
 from app.cli.import_plan import Plan, Planner
 from app.cli.parameters import Reference
 from app.clock import utcnow
@@ -23,7 +22,6 @@ from app.documents.mailbox_csv import CsvError, Line, Table, read_table
 from app.extensions import db
 from app.services import customers, monitor_import
 from app.services.access import Actor
-from app.services.monitor_config import ConfigStore
 
 SLICE = 100
 """So many in one transaction: on SQLite nobody else writes meanwhile, the scheduler neither."""
@@ -118,7 +116,7 @@ def _plan(actor: Actor, customer: int | UUID | None, table: Table) -> Plan:
         known = monitor_import.known(actor.organization_id)
     db.session.rollback()  # what follows takes a while and asks no database
     with _progress("Reading", len(table.lines)) as bar:
-        return Planner(_store(), known, default).plan(table, _counting(table.lines, bar))
+        return Planner(config_store(), known, default).plan(table, _counting(table.lines, bar))
 
 
 def _counting(lines: Sequence[Line], bar: Any) -> Iterator[Line]:
@@ -134,7 +132,7 @@ def _add(actor: Actor, wanted: Sequence[dict[str, Any]]) -> int:
         with _progress("Importing", len(wanted)) as bar:
             while some := list(islice(rest, SLICE)):
                 with committing():
-                    monitor_import.add(actor, _store(), some, utcnow())
+                    monitor_import.add(actor, config_store(), some, utcnow())
                 db.session.expunge_all()
                 added += len(some)
                 bar.update(len(some))
@@ -166,11 +164,6 @@ def _progress(label: str, length: int) -> Iterator[Any]:
         yield bar
         bar.update_min_steps = 1
         bar.update(0)
-
-
-def _store() -> ConfigStore:
-    store: ConfigStore = current_app.config["CONFIG_STORE"]
-    return store
 
 
 def _tell_refused(plan: Plan) -> None:

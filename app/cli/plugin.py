@@ -1,34 +1,37 @@
-"""Commands that monitoring systems call: 0, 1 and 2 are verdicts to them, and all that fails is 3."""
+"""Commands whose exit codes are verdicts, so that nothing that fails may end like one."""
 
 from typing import Any
 
 import click
 
 UNKNOWN = 3
-"""Click's own is 2 for wrong usage, which monitoring systems read as "critical", and 1 for the rest."""
+"""To monitoring systems 0, 1 and 2 are verdicts. Click's own is 2 for wrong usage, and 1 for the rest."""
 
 
-class WrongUsageError(click.UsageError):
-    exit_code = UNKNOWN
+class VerdictCommand(click.Command):
+    """A command whose other exit codes say something: all errors, those of Click too, end with `failure`.
 
+    Also as part of a group that knows nothing of this.
+    """
 
-class UnknownStateError(click.ClickException):
-    exit_code = UNKNOWN
-
-
-class PluginCommand(click.Command):
-    """A command whose errors end with 3, also as part of a group that knows nothing of this."""
+    failure = 1
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
             return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            raise WrongUsageError(error.format_message(), error.ctx) from None
+        except click.ClickException as error:
+            error.exit_code = self.failure  # type: ignore[misc] # Click reads it from the instance
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except click.UsageError as error:
-            raise WrongUsageError(error.format_message(), error.ctx) from None
         except click.ClickException as error:
-            raise UnknownStateError(error.message) from None
+            error.exit_code = self.failure  # type: ignore[misc] # Click reads it from the instance
+            raise
+
+
+class PluginCommand(VerdictCommand):
+    """A command that monitoring systems call."""
+
+    failure = UNKNOWN

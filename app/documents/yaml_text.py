@@ -10,9 +10,12 @@ from typing import Any
 
 import yaml
 
-MAX_BYTES = 10 * 1024 * 1024
-MAX_VALUES = 500_000
-"""Aliases may repeat what a few lines say, up to so many values."""
+from app.documents.monitors_file import MAX_MONITORS
+
+MAX_BYTES = MAX_MONITORS * 1600
+"""32 MB: an exported monitor takes some 700 bytes."""
+MAX_VALUES = MAX_MONITORS * 100
+"""An exported monitor has some 40, with keys. Aliases may repeat what a few lines say, up to so many."""
 MAX_DEPTH = 32
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 TOO_MANY = f"has more than {MAX_VALUES:,} values"

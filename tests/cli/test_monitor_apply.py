@@ -98,6 +98,14 @@ def test_a_file_makes_monitors_once(apply: Apply, make: Factory) -> None:
     assert count_audit("monitor.update") == 0
 
 
+@pytest.mark.parametrize("words", [["--no-such"], [], ["no-such-file.yaml", "--dry-run"]])
+def test_wrong_usage_is_no_verdict(app: Flask, words: list[str]) -> None:
+    """2 is what --dry-run says when there is something to do."""
+    done = app.test_cli_runner().invoke(args=["monitors", "apply", *words])
+    assert done.exit_code == 1, done.output
+    assert "Error: " in done.output
+
+
 def test_what_is_left_out_has_its_default_and_secrets_are_told_as_changed(
     apply: Apply, make: Factory
 ) -> None:

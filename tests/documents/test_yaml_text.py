@@ -1,8 +1,10 @@
 """YAML as people write it: texts stay texts, nothing stands twice, and every fault has its line."""
 
 import pytest
+import yaml
 
 from app.documents import yaml_text
+from app.documents.monitors_file import MAX_MONITORS, MonitorEntrySchema
 from app.documents.yaml_text import YamlError, read, write
 
 
@@ -52,7 +54,8 @@ def test_what_cannot_be_read_is_refused_with_its_line(text: str, line: int | Non
     assert line is None or caught.value.line == line
 
 
-def test_aliases_may_not_repeat_without_end() -> None:
+def test_aliases_may_not_repeat_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_text, "MAX_VALUES", 10_000)
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
 
     with pytest.raises(YamlError, match="values"):
@@ -72,5 +75,12 @@ def test_the_line_of_a_path_or_of_what_is_nearest() -> None:
     assert [text.line_of(path) for path in paths] == [1, 4, 3, 5, 1, 1]
 
 
-def test_limit_is_that_of_the_route() -> None:
-    assert yaml_text.MAX_BYTES == 10 * 1024 * 1024
+def test_as_many_exported_monitors_fit_as_a_document_may_have() -> None:
+    keys = [field.data_key for field in MonitorEntrySchema().fields.values()]
+    config = {f"key{at}": {"env": "A" * 60, "else": "keep"} for at in range(7)}
+    entry = dict.fromkeys(keys, "a" * 20) | {"imapPopConfig": config}
+    one = len(yaml_text.write([entry]).encode())
+    events = sum(1 for _ in yaml.parse(yaml_text.write([entry])))
+
+    assert one * MAX_MONITORS < yaml_text.MAX_BYTES
+    assert events * MAX_MONITORS < yaml_text.MAX_VALUES
