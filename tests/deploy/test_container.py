@@ -1,6 +1,7 @@
 """The container file and its composition: what can be said of them without an engine to run them."""
 
 import json
+import re
 import shlex
 import shutil
 import socket
@@ -21,8 +22,11 @@ from tests.worker.waiting import until
 Step = tuple[str, str]
 START_SECONDS = 60.0
 TEXT = (ROOT / "deploy" / "Containerfile").read_text()
+PROMETHEUS = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
-OURS = ("migrate", "web", "scheduler")
+OURS = ("migrate", "web", "scheduler", "pillarbox")
+CLIENT = re.findall(r"postgresql-client-(\d+)", TEXT)[0]
+BACKUPS = "/var/lib/pillarbox/backups"
 
 
 def stages() -> list[list[Step]]:
@@ -51,7 +55,9 @@ def copies(steps: list[Step]) -> list[tuple[list[str], str]]:
 def test_the_image_has_no_tools_and_its_process_no_rights() -> None:
     _, final = stages()
 
-    assert not [rest for rest in all_of(final, "RUN") if "pip" in rest or "apt" in rest]
+    installs = [rest for rest in all_of(final, "RUN") if "pip " in rest or "apt" in rest]
+    found = [re.findall(r"(?<=recommends )(.*?) *&&", rest) for rest in installs]
+    assert found == [[f"postgresql-client-{CLIENT}"]]
     assert all_of(final, "USER") == ["10001"]
     assert "--uid 10001" in " ".join(all_of(final, "RUN"))
     names = [word for word, _ in final]
@@ -153,6 +159,27 @@ def test_caddy_is_of_a_version_that_is_told_its_name_for_buffering() -> None:
     assert caddy["environment"]["BUFFERING"] == "request_buffers 10MiB"
     example = (ROOT / "deploy" / "caddy" / "Caddyfile").read_text()
     assert "\n\t\t{$BUFFERING:buffer_requests}\n" in example
+
+
+def test_backups_are_made_by_tools_of_the_servers_version_where_they_may_be_written() -> None:
+    image = COMPOSE["services"]["postgres"]["image"]
+    assert re.fullmatch(rf"\S+/postgres:{CLIENT}-bookworm", image)
+    assert f"install -d -o 10001 -m 700 {BACKUPS}" in " ".join(all_of(stages()[1], "RUN"))
+    commands = COMPOSE["services"]["pillarbox"]
+    assert commands["volumes"] == [f"backups:{BACKUPS}"]
+    assert commands["entrypoint"] == ["flask", "--app", "wsgi"]
+    assert commands["profiles"], "it is started with the others"
+    for kept in ("backups", "database"):
+        assert kept in COMPOSE["volumes"]
+
+
+def test_prometheus_finds_web_and_scheduler_and_nothing_else() -> None:
+    services = COMPOSE["services"]
+    shown = {name for name, service in services.items() if "figures" in service["networks"]}
+    assert shown == {"web", "scheduler"}
+    assert COMPOSE["networks"]["figures"]["internal"] is True
+    ports = [target.rpartition(":")[2] for target in re.findall(r"127\.0\.0\.1:\d+", PROMETHEUS)]
+    assert ports == ["8000", services["scheduler"]["environment"]["METRICS_PORT"]]
 
 
 def test_limits_are_those_of_the_units() -> None:
