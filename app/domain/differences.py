@@ -18,6 +18,18 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     }
 
 
+def secrets_sent(before: Any, sent: Any, path: str) -> dict[str, dict[str, Any]]:
+    """All secrets that were sent in clear text, as if each were another than the stored one."""
+    name = path.rpartition(".")[2]
+    if isinstance(sent, Mapping) and not is_secret(name):
+        stored = before if isinstance(before, Mapping) else {}
+        found = [secrets_sent(stored.get(key), item, f"{path}.{key}") for key, item in sent.items()]
+        return {here: change for one in found for here, change in one.items()}
+    if mask(sent, name) == sent:
+        return {}
+    return {path: {"before": _shown(before, path), "after": _shown(sent, path)}}
+
+
 def _differing(
     before: Mapping[str, Any], after: Mapping[str, Any], path: str
 ) -> Iterator[tuple[str, Any, Any]]:

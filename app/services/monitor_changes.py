@@ -16,7 +16,7 @@ from sqlalchemy.orm import selectinload
 
 from app.domain.enums import AuditAction, MonitorStatus, Protocol
 from app.domain.json_value import is_same
-from app.errors import NotFoundError
+from app.errors import ConflictError, NotFoundError
 from app.extensions import db
 from app.models import Customer, Monitor
 from app.services import audit, channels, customers, maintenance_moves, maintenance_periods, schedules
@@ -25,6 +25,7 @@ from app.services.batches import batches
 from app.services.locking import begin_writing
 from app.services.monitor_config import ALIASES, ConfigStore, chosen_config, require_secrets_again
 
+CHANGED_MEANWHILE = "Monitors were changed meanwhile"
 RECHECKED = frozenset(
     {
         "hostname",
@@ -226,10 +227,16 @@ def _place(monitor: Monitor) -> dict[str, Any]:
 
 
 def _flush() -> None:
-    """Raises NotFoundError for a customer that was there when it was looked for and is not any more."""
+    """Raises NotFoundError for a customer that was there when it was looked for and is not any more.
+
+    And ConflictError for a public id that somebody has got meanwhile.
+    """
     try:
         db.session.flush()
-    except IntegrityError:
+    except IntegrityError as error:
+        # Both databases name the column of a unique key, alone or within the name of its index.
+        if "public_id" in str(error.orig):
+            raise ConflictError(CHANGED_MEANWHILE) from None
         raise NotFoundError(customers.CUSTOMER_NOT_FOUND) from None
 
 

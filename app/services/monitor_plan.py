@@ -16,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
 
-from app.domain.differences import differences
+from app.domain.differences import differences, secrets_sent
 from app.domain.first_faults import FirstFaults
 from app.domain.names import camel_case
 from app.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RequestError
@@ -27,11 +27,10 @@ from app.services.access import OUTSIDE, Actor
 from app.services.batches import batches
 from app.services.customers import CUSTOMER_NOT_FOUND
 from app.services.identifiers import parse_uuid
-from app.services.monitor_changes import Draft, Revision
+from app.services.monitor_changes import CHANGED_MEANWHILE, Draft, Revision
 from app.services.monitor_config import ConfigStore
 
 ALL = "all"
-CHANGED_MEANWHILE = "Monitors were changed meanwhile"
 NOT_FOUND = "IMAP/POP monitor not found"
 ACTIONS = ("create", "change", "delete")
 MANY = 5
@@ -114,13 +113,18 @@ def make(
     customers: Sequence[str] | str | None = None,
     prune: bool = False,
     allow_empty: bool = False,
+    hides_matches: bool = False,
 ) -> Plan:
     """Compare the document with what is there. Changes nothing.
+
+    With `hides_matches` every secret that was sent counts as changed: otherwise whoever may not read the
+    stored ones could try theirs until one is told to be the same. Such a plan is not to be carried out.
 
     Raises InvalidError, NotFoundError or ForbiddenError, whichever fault comes first, with all faults.
     """
     organization = access.organization_in_question(actor, organization_id)
-    return _Planner(actor, store, organization, now).plan(wanted, customers, prune, allow_empty)
+    planner = _Planner(actor, store, organization, now, hides_matches=hides_matches)
+    return planner.plan(wanted, customers, prune, allow_empty)
 
 
 def carry_out(actor: Actor, plan: Plan, *, now: datetime) -> None:
@@ -156,7 +160,16 @@ def _seen(*conditions: ColumnElement[bool]) -> dict[int, datetime]:
 
 
 class _Planner:
-    def __init__(self, actor: Actor, store: ConfigStore, organization_id: int, now: datetime) -> None:
+    def __init__(
+        self,
+        actor: Actor,
+        store: ConfigStore,
+        organization_id: int,
+        now: datetime,
+        *,
+        hides_matches: bool,
+    ) -> None:
+        self.hides_matches = hides_matches
         self.actor, self.store, self.now = actor, store, now
         self.organization_id = organization_id
         self.faults = _Faults()
@@ -305,14 +318,16 @@ class _Planner:
     def _revise(self, plan: Plan, one: Wanted, customer: Customer, monitor: Monitor) -> None:
         fields = {**one.fields, "customer_id": customer.id}
         revision = monitor_changes.revise(self.store, monitor, fields)
-        if not revision.values:
+        sent = one.fields["imap_pop_config"] if self.hides_matches else {}
+        tried = secrets_sent(revision.stored or {}, sent, "imapPopConfig")
+        if not revision.values and not tried:
             plan.unchanged += 1
             return
         plan.revisions.append(revision)
         before, after = (self._with_customer(_told(columns)) for columns in revision.columns())
         if revision.wanted is not None:
             before["imapPopConfig"], after["imapPopConfig"] = revision.stored or {}, revision.wanted
-        self._note(plan, "change", monitor, customer, differences(before, after))
+        self._note(plan, "change", monitor, customer, differences(before, after) | tried)
 
     def _with_customer(self, told: dict[str, Any]) -> dict[str, Any]:
         if "customerId" in told:

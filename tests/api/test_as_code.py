@@ -99,6 +99,28 @@ def test_references_are_refused(admin: Caller, customer: Customer, reference: di
     assert "is a reference" in answer.get_json()["errors"]["monitors.0.imapPopConfig.password"][0]
 
 
+@pytest.mark.only_on("sqlite")
+def test_a_dry_run_does_not_tell_who_may_read_no_secret_whether_a_guess_is_right(
+    admin: Caller, make_app: Callable[..., Flask], make: Factory, customer: Customer
+) -> None:
+    stored = {"user": "a", "password": "hush", "list": [{"token": 1}]}
+    make.monitor(customer, stored, name="New")
+    masking = admin.on(make_app(MASK_SECRETS="true"))
+
+    def told(config: Any) -> Any:
+        body = document(ENTRY | {"imapPopConfig": config})
+        answer = masking.post(f"{APPLY}?dryRun=true", body).get_json()
+        assert answer["changed"] == 1, answer
+        return answer["changes"]
+
+    right, wrong = told(stored), told(stored | {"password": "other", "list": [{"token": 2}]})
+    assert right == wrong
+    assert right[0]["changes"].keys() >= {"imapPopConfig.password", "imapPopConfig.list"}
+    kept = told({"user": "b", "password": "********", "list": []})
+    assert "imapPopConfig.user" in kept[0]["changes"]
+    assert "imapPopConfig.password" not in kept[0]["changes"]
+
+
 def test_customers_out_of_reach_are_named(
     login: Callable[..., Caller], make: Factory, house: Organization, customer: Customer
 ) -> None:

@@ -27,6 +27,7 @@ from app.errors import INVALID_BODY, InvalidError, UnavailableError
 from app.extensions import db
 from app.services import access, monitor_export, monitor_plan
 from app.services.access import Action
+from app.services.monitor_changes import CHANGED_MEANWHILE
 from app.services.monitor_plan import Plan
 from app.turns import Turns
 
@@ -144,13 +145,13 @@ def export_imap_pop_monitors(query: dict[str, Any]) -> Any:
     "404 Customer not found",
     f"404 {monitor_plan.NOT_FOUND}",
     "404 Organization not found",
-    f"409 {monitor_plan.CHANGED_MEANWHILE}",
+    f"409 {CHANGED_MEANWHILE}",
     f"503 {TOO_MANY}",
 )
 def apply_imap_pop_monitors(query: dict[str, Any], document: Any) -> Any:
     """Make the monitors what a document says: all of it, or nothing"""
     dry_run = query.pop("dry_run")
-    plan = _plan(document, **query)
+    plan = _plan(document, hides_matches=dry_run and config_store().mask_all, **query)
     if not dry_run:
         monitor_plan.carry_out(current_actor(), plan, now=now())
         db.session.commit()
@@ -165,7 +166,7 @@ def show_monitors_json_schema() -> Any:
     return jsonify(json_schema())
 
 
-def _plan(document: Any, *, prune: bool, organization_id: int | None = None) -> Plan:
+def _plan(document: Any, *, prune: bool, hides_matches: bool, organization_id: int | None = None) -> Plan:
     read = monitors_file.read(document, _refuse)
     if read.faults.count:
         faults = read.faults.told()
@@ -179,6 +180,7 @@ def _plan(document: Any, *, prune: bool, organization_id: int | None = None) -> 
         customers=read.customers,
         prune=prune,
         allow_empty=read.allow_empty,
+        hides_matches=hides_matches,
     )
 
 
