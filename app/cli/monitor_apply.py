@@ -1,7 +1,6 @@
 """`flask monitors export | apply | schema`: monitors as a file (docs/monitors-as-code.md)."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,12 +12,13 @@ from flask.cli import with_appcontext
 from app.cli.actor import command_actor, committing, config_store, one_line_errors, organization_option
 from app.cli.parameters import Reference as ReferenceParameter
 from app.cli.plugin import VerdictCommand
+from app.cli.secret_references import look_up
 from app.clock import utcnow
 from app.documents import monitors_file, yaml_text
 from app.documents.monitors_file import MonitorsFile
 from app.documents.monitors_schema import json_schema
 from app.documents.yaml_text import YamlError, YamlText
-from app.domain.secret_references import ENV, Reference, SecretError, Suggestions
+from app.domain.secret_references import Suggestions
 from app.domain.secrets import MASK
 from app.errors import RequestError
 from app.services import monitor_export, monitor_plan
@@ -31,7 +31,7 @@ HEADING = """\
 """
 DIFFERENT = 2
 """How `--dry-run` ends when there is something to do."""
-MAX_SECRET = 64 * 1024
+SHOWN_REASONS = 20
 SIGNS = {"create": ("+", "green"), "change": ("~", "yellow"), "delete": ("-", "red")}
 
 
@@ -102,7 +102,7 @@ def apply_command(
     """
     actor = command_actor(organization)
     text = _read(file)
-    document = monitors_file.read(text.value, _look_up(_folder(file)))
+    document = monitors_file.read(text.value, look_up(_folder(file)))
     _require_no_faults(file.name, text, document, document.faults.told())
     now = utcnow()
     try:
@@ -116,6 +116,8 @@ def apply_command(
         with committing():
             monitor_plan.carry_out(actor, plan, now=now)
     click.echo(_summary(plan, is_dry_run=dry_run))
+    for line in _kept(document):
+        click.echo(line, err=True)
     ctx.exit(DIFFERENT if dry_run and not plan.is_empty else 0)
 
 
@@ -151,32 +153,6 @@ def _folder(file: BinaryIO) -> Path:
     return Path() if file.name in {"-", "<stdin>"} else Path(file.name).parent
 
 
-def _look_up(folder: Path) -> Any:
-    def found(reference: Reference) -> str | None:
-        if reference.kind == ENV:
-            return os.environ.get(reference.name)
-        return _content(folder / reference.name)
-
-    return found
-
-
-def _content(path: Path) -> str | None:
-    """The text of a file with a secret, without the line break at its end. None: there is none."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SECRET + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise SecretError(f"leads to a file that cannot be read: {error.strerror}") from None
-    if len(data) > MAX_SECRET:
-        raise SecretError(f"leads to a file of more than {MAX_SECRET:,} bytes")
-    try:
-        return data.decode().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise SecretError("leads to a file that is no UTF-8 text") from None
-
-
 def _plan(actor: Actor, document: MonitorsFile, *, prune: bool) -> Plan:
     return monitor_plan.make(
         actor,
@@ -198,6 +174,16 @@ def _require_no_faults(name: str, text: YamlText, document: MonitorsFile, faults
         why = f": {document.kept[path]}" if path in document.kept else ""
         click.echo(f"{name}:{line}: {path or 'the document'} {sentence}{why}", err=True)
     raise click.ClickException("Nothing was changed.")
+
+
+def _kept(document: MonitorsFile) -> Iterator[str]:
+    """Which stored secrets a run has left alone, and why: somebody may have meant to change them."""
+    if document.kept:
+        yield f"{len(document.kept)} stored secrets are kept, because their references lead nowhere:"
+        reasons = list(dict.fromkeys(document.kept.values()))
+        yield from (f"    {reason}" for reason in reasons[:SHOWN_REASONS])
+        if len(reasons) > SHOWN_REASONS:
+            yield f"    and {len(reasons) - SHOWN_REASONS} more"
 
 
 def _told(plan: Plan) -> Iterator[str]:

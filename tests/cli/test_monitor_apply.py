@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import func, select
 
 from app.clock import to_ms, utcnow
+from app.config import ROOT
 from app.documents.monitors_schema import json_schema
 from app.domain.enums import MonitorStatus
 from app.extensions import db
@@ -267,6 +268,45 @@ def test_secrets_may_stand_in_files_beside_it(apply: Apply, tmp_path: Path) -> N
 
     assert apply(document(ENTRY | {"imapPopConfig": config})).exit_code == 0
     assert config_of(db.session.scalars(select(Monitor)).one())["password"] == "hush"
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"env": "CREDENTIALS_KEYS"},
+        {"env": "JWT_SECRET_KEY_FILE", "else": "keep"},
+        {"file": "key"},
+        {"file": "link"},
+        {"file": f"{ROOT}/instance/credentials_keys"},
+        {"file": f"{ROOT}/docs/../.env", "else": "keep"},
+    ],
+)
+def test_references_do_not_reach_the_service_s_own_secrets(
+    apply: Apply, tmp_path: Path, reference: dict[str, str]
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("s3cret")
+    (tmp_path / "link").symlink_to(key)
+    config = {"user": "a", "password": reference}
+
+    own = {"CREDENTIALS_KEYS": "s3cret", "SMTP_URL_FILE": str(key)}
+    done = apply(document(ENTRY | {"imapPopConfig": config}), **own)
+
+    assert (done.exit_code, names()) == (1, [])
+    assert "imapPopConfig.password names what is a setting or a secret of Pillarbox itself" in done.output
+
+
+def test_secrets_that_are_kept_are_told(apply: Apply, make: Factory, customer: Customer) -> None:
+    make.monitor(customer, {"user": "a", "password": "hush"}, name="Info")
+    config = {"user": "a", "password": {"env": "NO_SUCH", "else": "keep"}}
+
+    done = apply(document(ENTRY | {"imapPopConfig": config}))
+
+    assert done.exit_code == 0, done.output
+    assert "1 stored secrets are kept" in done.stderr
+    assert "the environment has no variable NO_SUCH" in done.stderr
+    assert "NO_SUCH" not in done.stdout
 
 
 @pytest.mark.parametrize(
