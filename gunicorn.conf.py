@@ -4,6 +4,7 @@ The guide to stopping, reloading and new versions is docs/deployment.md.
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import sys
@@ -34,9 +35,13 @@ except SettingError as error:
 # What the web processes count, in files that they share. prometheus_client looks at the variable when it is
 # imported, which nothing above does. A reload reads this file again and an upgrade inherits the variable, so
 # the name says whose it is.
+#
+# In memory, where there is such a folder: writing to a mapped file on a full disk kills the process, and a
+# heartbeat must not look like a hang because a disk does.
+_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - made by mkdtemp and mkstemp
 _files = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
 if not _files.name.startswith(f"pillarbox-web-{os.getpid()}-"):
-    _files = Path(mkdtemp(prefix=f"pillarbox-web-{os.getpid()}-"))
+    _files = Path(mkdtemp(prefix=f"pillarbox-web-{os.getpid()}-", dir=_memory))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_files)
 
 wsgi_app = "wsgi:app"
@@ -61,8 +66,8 @@ graceful_timeout = 65
 # within that time is cut off. Proxies had better open a connection for each request (deploy/).
 keepalive = 2
 # Processes are never ended for their age (max_requests stays 0): that would cut connections off.
-# A heartbeat is a file. A disk that hangs must not look like a process that does.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - made by mkstemp
+# A heartbeat is a file there.
+worker_tmp_dir = _memory
 # It would be opened below the home directory, which a service's user may not have.
 control_socket_disable = True
 # TRUSTED_PROXIES says whose word counts; gunicorn would believe anybody on this host.
@@ -71,7 +76,12 @@ secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 
 
+_ended: set[int] = set()
+"""Processes whose files are still theirs."""
+
+
 def on_starting(server: Any) -> None:
+    _remove_left_over()
     if workers > 1 and _settings.redis_url is None:
         server.log.warning(
             "WEB_CONCURRENCY is %s and REDIS_URL is not set: each process counts rate limits for itself",
@@ -79,11 +89,27 @@ def on_starting(server: Any) -> None:
         )
 
 
-def child_exit(_server: Any, worker: Any) -> None:
-    """What a process that ended has counted stays counted."""
+def child_exit(server: Any, worker: Any) -> None:
+    """What a process that ended has counted stays counted. Whatever is wrong with that, the others go on."""
     from app.metrics import shared  # noqa: PLC0415 - see the variable above
 
-    shared.take_over(_files, worker.pid)
+    _ended.add(worker.pid)
+    try:
+        shared.take_over(_files, _ended)
+        _ended.clear()
+    except BlockingIOError:
+        pass  # somebody reads them; when the next one ends, then
+    except Exception:
+        server.log.exception("metrics_not_taken_over")
+
+
+def _remove_left_over() -> None:
+    """The folders of masters that were killed."""
+    for folder in _files.parent.glob("pillarbox-web-*-*"):
+        process = folder.name.split("-")[2]
+        with contextlib.suppress(OSError):
+            if folder.stat().st_uid == os.getuid() and not Path("/proc", process).exists():
+                shutil.rmtree(folder)
 
 
 def _clear(process: int) -> None:

@@ -154,8 +154,9 @@ class Runner:
         checked_at = utcnow()
         with about(monitor=claim.monitor_id, check=claim.token):
             outcome = self._outcome(claim)
-        self._figures.checked(claim, outcome, checked_at)
+        # First: whatever goes wrong with counting, a result is stored and its slot comes free.
         self._writer.put(CheckRecord(claim, outcome, checked_at))
+        self._figures.checked(claim, outcome, checked_at)
 
     def _outcome(self, claim: ClaimedCheck) -> CheckOutcome:
         try:

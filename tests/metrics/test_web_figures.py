@@ -1,5 +1,6 @@
 """What the web processes count, alone and with others."""
 
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -87,11 +88,24 @@ def test_what_an_ended_process_counted_stays_counted(tmp_path: Path) -> None:
     assert b'pillarbox_http_requests_total{route="/readyz"} 36.0' in before
 
     for process in (11, 12):
-        shared.take_over(tmp_path, process)
+        shared.take_over(tmp_path, [process])
         assert render(together) == before
 
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["counter_0.db", "counter_13.db", "histogram_0.db", "turn"]
+
+
+def test_what_a_killed_process_left_half_made_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "counter_11.db").write_bytes(b"\x00\x00\x01")
+    shared.take_over(tmp_path, [11])
+    assert [path.name for path in tmp_path.iterdir()] == ["turn"]
+
+
+def test_nobody_waits_for_a_reader(tmp_path: Path) -> None:
+    with (tmp_path / "turn").open("a") as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        with pytest.raises(BlockingIOError):
+            shared.take_over(tmp_path, [11])
 
 
 def test_one_process_needs_no_files() -> None:

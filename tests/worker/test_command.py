@@ -123,7 +123,7 @@ def test_a_second_scheduler_needs_postgresql(
 ) -> None:
     first, second = run().ready(), run()
     if database_url.startswith("sqlite"):
-        assert second.process.wait(10) == 1
+        assert second.process.wait(30) == 1
         assert f"a scheduler (pid {first.process.pid}) runs on" in second.log
         return
     second.ready()
