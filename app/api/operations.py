@@ -32,7 +32,7 @@ def get_metrics() -> Response:
     """Figures in Prometheus' text format; with METRICS_TOKEN for its bearer only."""
     token = settings().metrics_token
     given = request.headers.get("Authorization", "")
-    if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+    if token and not hmac.compare_digest(given.encode("latin-1"), f"Bearer {token}".encode()):
         raise UnauthorizedError
-    text = render(Read(figures.collect(now())), *web.collectors())
+    text = render(Read(figures.read(now())), *web.collectors())
     return Response(text, content_type=CONTENT_TYPE)

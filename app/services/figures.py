@@ -12,8 +12,12 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from app.domain.enums import ErrorCode, Health, MonitorStatus, WarningCode
+from app.extensions import DATABASE_AWAY, db
+from app.log import get_logger
 from app.services import locations, schedules, self_watch, tallies
 from app.version import VERSION
+
+log = get_logger(__name__)
 
 COUNTED = {
     "checks_begun": "Checks begun.",
@@ -21,6 +25,21 @@ COUNTED = {
     "checks_put_off": "Due checks given back because their server had as many in flight as may be.",
     "checks_skipped": "Planned times that passed while the check before was still waiting to begin.",
 }
+
+
+def read(now: datetime) -> list[Metric]:
+    """All that the database tells, or only that it is away: what the processes count is told all the same."""
+    try:
+        found = list(collect(now))
+    except DATABASE_AWAY as error:
+        db.session.rollback()
+        log.warning("database_unavailable", error=type(error).__name__)
+        return [_up(0)]
+    return [_up(1), *found]
+
+
+def _up(value: int) -> Metric:
+    return _gauge("pillarbox_database_up", "1 while the database answers the web process.", value)
 
 
 def collect(now: datetime) -> Iterator[Metric]:

@@ -81,3 +81,12 @@ def test_an_error_of_the_database_quotes_no_values(make: Factory) -> None:
         make.user(make.organization(), email=email)
 
     assert password_hash not in str(error.value)
+
+
+def test_what_the_processes_count_is_told_without_a_database(away: Caller) -> None:
+    answer = away.get("/metrics")
+    lines = answer.get_data(as_text=True).splitlines()
+    assert answer.status_code == 200
+    assert "pillarbox_database_up 0.0" in lines
+    assert [line for line in lines if line.startswith("pillarbox_monitors{")] == []
+    assert [line for line in lines if line.startswith("pillarbox_database_errors_total{")] != []

@@ -62,7 +62,12 @@ def test_every_alarm_is_tested_and_has_its_section() -> None:
     tests = yaml.safe_load((FOLDER / "pillarbox.rules.test.yml").read_text())["tests"]
     names = [rule["alert"] for rule in RULES]
 
-    assert [test["name"] for test in tests] == [*names, "All is well"]
+    assert [test["name"] for test in tests] == [
+        *names,
+        "All is well",
+        "One failure alone",
+        "The web process alone is away",
+    ]
     assert re.findall(r"^### (Pillarbox\w+)$", PAGE, flags=re.MULTILINE) == names
     for rule in RULES:
         assert rule["annotations"]["summary"]
