@@ -22,7 +22,8 @@ class DatabaseLock:
     def take(self) -> None:
         """Raises LockError when another process holds it, or the file cannot be written."""
         try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            self._give_to_owner(self._file)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LockError(
@@ -33,6 +34,13 @@ class DatabaseLock:
             raise LockError(f"cannot lock {self._path}: {error.strerror}") from None
         os.ftruncate(self._file, 0)
         os.write(self._file, f"{os.getpid()}\n".encode())
+
+    def _give_to_owner(self, descriptor: int) -> None:
+        """A command that root runs must not leave a lock that the service cannot open."""
+        if os.geteuid() == 0:
+            like = self._database if self._database.exists() else self._database.parent
+            found = like.stat()
+            os.fchown(descriptor, found.st_uid, found.st_gid)
 
     def _holder(self) -> str:
         return self._path.read_text(encoding="utf-8").strip() or "unknown"

@@ -3,8 +3,8 @@
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -48,17 +48,28 @@ def restore(file: Path, database: Path, now: datetime) -> Contents:
 
     Raises BackupError, and nothing has changed then; also when another process has the database open.
     """
-    with draft_of(database, overwrite=True) as draft:
+    with draft_of(database, overwrite=True, within=lambda: _alone(database)) as draft:
+        _own_as(draft, database)
         _copy(file, draft)
         found = inspected(draft)
         with _opened(draft) as connection, connection.begin():
             for statement in restored.statements(now, inspect(connection).get_table_names()):
                 connection.execute(statement)
-        _require_nobody(database)
-        for suffix in BESIDE:
-            # Of another database than the one that is about to be there.
-            database.with_name(database.name + suffix).unlink(missing_ok=True)
     return found
+
+
+def _own_as(draft: Path, database: Path) -> None:
+    """Root may restore what the service has to open: as the file that is replaced, or as its folder."""
+    is_there = database.exists()
+    found = database.stat() if is_there else database.parent.stat()
+    descriptor = os.open(draft, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        with suppress(PermissionError):
+            os.fchown(descriptor, found.st_uid, found.st_gid)
+        if is_there:
+            os.fchmod(descriptor, found.st_mode & 0o777)
+    finally:
+        os.close(descriptor)
 
 
 def has_data(database: Path) -> bool:
@@ -75,9 +86,12 @@ def has_data(database: Path) -> bool:
 
 
 @contextmanager
-def draft_of(file: Path, *, overwrite: bool) -> Iterator[Path]:
+def draft_of(
+    file: Path, *, overwrite: bool, within: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Iterator[Path]:
     """A new file beside this one, for its owner alone, which takes its place when the block has ended well.
 
+    It takes it inside `within`, when it is on the disk already.
     Raises BackupError when there is one already, or when none can be written.
     """
     if file.exists() and not overwrite:
@@ -87,11 +101,12 @@ def draft_of(file: Path, *, overwrite: bool) -> Iterator[Path]:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         yield draft
         _sync(draft)
-        if overwrite:
-            draft.replace(file)
-        else:
-            os.link(draft, file)
-        _sync(file.parent)
+        with within():
+            if overwrite:
+                draft.replace(file)
+            else:
+                os.link(draft, file)
+            _sync(file.parent)
     except OSError as error:
         raise BackupError(f"cannot write {file}: {error.strerror}") from None
     finally:
@@ -146,19 +161,42 @@ def _read(connection: Connection) -> Contents:
     return contents(migrations.current_revision(connection), counted)
 
 
-def _require_nobody(database: Path) -> None:
-    """Raises BackupError when a process has the database open: it would go on with what is gone.
+@contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """Keep everybody else off the database while another file takes its place.
 
-    Nobody can leave WAL mode while others are there. A file that is no database is nobody's.
+    Raises BackupError when a process has it open: it would go on with what is gone. Nobody can leave WAL mode
+    while others are there; and while we write without WAL, nobody can read, write, or go back to it. A file
+    that is no database is nobody's.
     """
     if not database.exists():
+        _remove_beside(database)
+        yield
         return
-    try:
-        with closing(sqlite3.connect(database, timeout=0)) as connection:
-            (mode,) = connection.execute("PRAGMA journal_mode=DELETE").fetchone()
-    except sqlite3.OperationalError:
-        mode = "locked"
-    except sqlite3.DatabaseError:
-        return
-    if mode != "delete":
-        raise BackupError(f"a process has {database} open: stop the web processes first")
+    with (
+        # Closed last: that ends the locks that the connection holds.
+        database.open("r+b", buffering=0) as old,
+        closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection,
+    ):
+        try:
+            connection.execute("PRAGMA journal_mode=DELETE")
+            connection.execute("BEGIN EXCLUSIVE")
+            # Somebody may have come and gone back to WAL between the two.
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        except sqlite3.OperationalError:
+            mode = "locked"
+        except sqlite3.DatabaseError:
+            mode = "delete"
+        if mode != "delete":
+            raise BackupError(f"a process has {database} open: stop the web processes first")
+        _remove_beside(database)
+        yield
+        if not os.fstat(old.fileno()).st_nlink:
+            # Whoever waits for our lock has opened what is gone: let it be no database any more.
+            old.write(bytes(len(MAGIC)))
+
+
+def _remove_beside(database: Path) -> None:
+    """What belongs to another database than the one that is about to be there."""
+    for suffix in BESIDE:
+        database.with_name(database.name + suffix).unlink(missing_ok=True)

@@ -2,9 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -15,6 +16,7 @@ from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, select, text, update
 
 from app import create_app
+from app.cli.database import holding
 from app.clock import to_ms, utcnow
 from app.domain.enums import AlertEvent, AlertStatus
 from app.extensions import db, prepare_engine
@@ -28,7 +30,7 @@ from app.models import (
     Organization,
     Session,
 )
-from app.services import alerts, checks, migrations, postgresql_tools, restored
+from app.services import alerts, checks, migrations, postgresql_tools, restored, sqlite_backup
 from app.services.checks import CheckRecord
 from app.services.claims import claim
 from app.worker.process import Process
@@ -187,6 +189,48 @@ class TestRestore:
         done = run(target, "restore", file.with_name("whole"), "--force")
         assert done.exit_code == 0, done.output
         assert name_of(target) == house.organization.name
+
+    @pytest.mark.only_on("sqlite")
+    def test_nobody_opens_the_old_file_while_another_takes_its_place(
+        self, app: Flask, house: House, file: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        back_up(app, file)
+        target = elsewhere()
+        run(target, "restore", file)
+        replace, said = Path.replace, []
+
+        def meanwhile(draft: Path, database: Path) -> Path:
+            with closing(sqlite3.connect(database, timeout=0)) as late:
+                for statement in ("PRAGMA journal_mode=WAL", "SELECT * FROM organizations"):
+                    with pytest.raises(sqlite3.OperationalError, match="database is locked") as refused:
+                        late.execute(statement)
+                    said.append(refused.value)
+            return replace(draft, database)
+
+        monkeypatch.setattr(Path, "replace", meanwhile)
+        done = run(target, "restore", file, "--force")
+
+        assert done.exit_code == 0, done.output
+        assert len(said) == 2
+        assert name_of(target) == house.organization.name
+
+    @pytest.mark.only_on("sqlite")
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+    def test_the_service_can_open_what_root_restored(
+        self, app: Flask, house: House, file: Path, tmp_path: Path
+    ) -> None:
+        back_up(app, file)
+        folder = tmp_path / "service"
+        folder.mkdir()
+        os.chown(folder, 65534, 65534)
+        database = folder / "pillarbox.db"
+
+        for mode in (0o600, 0o640):
+            with holding(database):
+                sqlite_backup.restore(file, database, utcnow())
+            assert {path.stat().st_uid for path in folder.iterdir()} == {65534}
+            assert database.stat().st_mode & 0o777 == mode
+            database.chmod(0o640)
 
     def test_what_is_no_backup_is_refused(self, app: Flask, file: Path) -> None:
         assert "No such file" in run(app, "restore", file).output
