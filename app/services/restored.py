@@ -1,10 +1,12 @@
 """What a restored database has to be told about the time that it knows nothing of.
 
 It takes up the state of when the backup was made. Checks need no help: leases of then have ended, and a
-scheduler that starts spreads what it missed. Three things are different:
+scheduler that starts spreads what it missed. Four things are different:
 
 - Messages that were due then were most likely sent then. What is late is not sent, but for recoveries, which
   are true still and which their message id tells from new ones.
+- Who was still to be told of an incident that is open and that nobody has acknowledged, is told a little
+  later instead: a channel that wants no reminders would never hear of it.
 - Incidents that were open may be over. Those that are not are reminded of soon, when every mailbox has been
   checked again: so nobody hears of one that is over, and everybody of one that is not.
 - Whoever logged out, or was made to, would be logged in again. All sessions end.
@@ -48,6 +50,15 @@ def _of_incidents(now: datetime) -> Iterator[Update]:
         ),
     )
     yield update(Incident).where(Incident.ended_at.is_(None), is_reminded).values(next_reminder_at=soon)
+    is_open = and_(Incident.ended_at.is_(None), Incident.acknowledged_at.is_(None))
+    is_untold = and_(
+        Alert.event == AlertEvent.ALERT, Alert.incident_id.in_(select(Incident.id).where(is_open))
+    )
+    yield (
+        update(Alert)
+        .where(is_late, is_untold)
+        .values(status=AlertStatus.PENDING, due_at=soon, lease_until=None, lease_token=None)
+    )
     yield (
         update(Alert)
         .where(is_late)
