@@ -124,14 +124,15 @@ def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     record: logging.LogRecord = event["_record"]
-    line = {
+    envelope = {
         "timestamp": to_iso(datetime.fromtimestamp(record.created, UTC)),
         "level": record.levelname.lower(),
         "logger": record.name,
         "pid": record.process,
         "event": event["event"],
-        **{key: value for key, value in event.items() if key not in _NO_DATA},
     }
+    data = {key: value for key, value in event.items() if key not in _NO_DATA | envelope.keys()}
+    line = envelope | data
     if "exception" in event:
         line["exception"] = event["exception"]
     return json.dumps(line, default=_plain)

@@ -1,4 +1,4 @@
-"""Runs the migrations: one transaction for each, one process at a time, on SQLite and PostgreSQL alike."""
+"""Runs the migrations: all that are due in one transaction, one process at a time, on either database."""
 
 from alembic import context
 from flask import current_app

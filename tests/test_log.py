@@ -63,6 +63,13 @@ def crash() -> None:
 
 
 class TestJson:
+    def test_data_takes_no_place_of_the_line_itself(
+        self, objects: Callable[[], list[dict[str, Any]]]
+    ) -> None:
+        get_logger(NAME).info("told", level="fake", pid=1)
+        (line,) = objects()
+        assert (line["level"], line["pid"]) == ("info", os.getpid())
+
     def test_data_keeps_its_types(self, objects: Callable[[], list[dict[str, Any]]]) -> None:
         at = datetime(2026, 2, 3, 4, 5, 6, 789000, UTC)
         get_logger(NAME).info(

@@ -70,7 +70,8 @@ def restore_command(file: Path, force: bool) -> None:
             found = _restore_postgresql(file, force=force)
     if found.is_older:
         click.echo(f"It is at migration {found.revision}: bringing it up to date.")
-        upgrade()
+        with telling():
+            upgrade()
     click.echo(f"Restored {file}. Start Pillarbox again.")
     _tell_keys(found)
 
@@ -81,7 +82,7 @@ def transfer_command(url: str) -> None:
     """Move everything from the configured SQLite database to the PostgreSQL database at URL, an empty one.
 
     It happens in one transaction: everything is there in the end, compared row by row, or nothing. The
-    scheduler has to be stopped; web processes can only read meanwhile. The SQLite database stays as it is.
+    scheduler and the web processes have to be stopped. The SQLite database stays as it is.
     A URL with a password is better given as TRANSFER_URL in the environment.
 
     \b
@@ -91,15 +92,23 @@ def transfer_command(url: str) -> None:
         path = _sqlite_file()
         if path is None:
             raise BackupError("the configured database is no SQLite file: there is nothing to move")
-        with holding(path), db.engine.connect() as source, target.begin() as connection:
-            # From here on nobody writes what would not be moved.
-            source.exec_driver_sql("BEGIN IMMEDIATE")
-            with click.progressbar(length=transfer.count(source), label="Rows") as bar:
-                moved = transfer.run(source, connection, utcnow(), bar.update)
-            source.rollback()
+        with holding(path):
+            # What a web process wrote there afterwards would be left behind.
+            sqlite_backup.require_nobody(path)
+            moved = _moved(target)
     for line in table(("TABLE", "ROWS"), sorted(moved.items())):
         click.echo(line)
     click.echo("All of them are the same there. Set DATABASE_URL to it, and start Pillarbox again.")
+
+
+def _moved(target: Engine) -> dict[str, int]:
+    with db.engine.connect() as source, target.begin() as connection:
+        # From here on nobody writes what would not be moved.
+        source.exec_driver_sql("BEGIN IMMEDIATE")
+        with click.progressbar(length=transfer.count(source), label="Rows") as bar:
+            moved = transfer.run(source, connection, utcnow(), bar.update)
+        source.rollback()
+    return moved
 
 
 @contextmanager

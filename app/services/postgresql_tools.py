@@ -111,5 +111,5 @@ def _started(command: list[str], url: URL | None, **pipes: int) -> "Iterator[sub
 def _complaint(stderr: str) -> str:
     """What a program says is wrong, in one line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    faults = [line for line in lines if re.search(r"error|FATAL", line)]
+    faults = [line for line in lines if re.search("error|fatal", line, re.IGNORECASE)]
     return (faults or lines or ["it does not say why"])[0]

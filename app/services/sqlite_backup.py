@@ -196,6 +196,13 @@ def _alone(database: Path) -> Iterator[None]:
             old.write(bytes(len(MAGIC)))
 
 
+def require_nobody(database: Path) -> None:
+    """Raises BackupError when a process has the database open."""
+    if database.exists():
+        with _alone(database):
+            pass
+
+
 def _remove_beside(database: Path) -> None:
     """What belongs to another database than the one that is about to be there."""
     for suffix in BESIDE:

@@ -4,7 +4,7 @@ import hmac
 import socket
 from collections.abc import Callable, Iterable
 from socketserver import TCPServer, ThreadingMixIn
-from threading import Thread
+from threading import BoundedSemaphore, Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -21,7 +21,9 @@ from app.worker.errors import StartError
 log = get_logger(__name__)
 
 PATIENCE_SECONDS = 10
-"""How long a caller may take to say what it wants."""
+"""How long a caller may say nothing."""
+AT_ONCE = 8
+"""Callers; more are sent away unheard."""
 
 
 class Exposition:
@@ -81,12 +83,26 @@ class _Server(ThreadingMixIn, WSGIServer):
     def __init__(self, host: str, port: int) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
+        self._turns = BoundedSemaphore(AT_ONCE)
 
     def server_bind(self) -> None:
         """Without the name server, which HTTPServer would ask what this host is called."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.setup_environ()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Before anybody is known, so that strangers cannot use up the threads and files of the checks."""
+        if self._turns.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._turns.release()
 
     def handle_error(self, *_: Any) -> None:
         """A caller that went away."""

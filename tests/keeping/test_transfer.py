@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from flask import Flask
+from flask import Flask, has_app_context
 from flask_migrate import upgrade
 from sqlalchemy import inspect, select, text
 
@@ -19,6 +19,7 @@ from tests.calling import CUSTOMERS, INCIDENTS, MONITORS, Caller, monitor_path
 from tests.factories import PASSWORD, Factory
 from tests.keeping.conftest import run
 from tests.keeping.filling import House, fill, rows_of, sums_match_results
+from tests.keeping.test_backup import as_a_web_process
 
 pytestmark = pytest.mark.only_on("sqlite")
 Elsewhere = Callable[..., Flask]
@@ -36,6 +37,8 @@ def target(elsewhere: Elsewhere) -> Flask:
 
 
 def transfer(app: Flask, target: Flask) -> Result:
+    if has_app_context():
+        db.session.rollback()  # or the test itself would have the database open
     with target.app_context():
         url = db.engine.url.render_as_string(hide_password=False)
     return run(app, "transfer", url)
@@ -136,6 +139,10 @@ class TestRefused:
             assert "a scheduler (pid" in refused(app, target)
         finally:
             lock.give_back()
+
+    def test_a_web_process_is_in_the_way(self, app: Flask, target: Flask) -> None:
+        with as_a_web_process(app):
+            assert "open: stop the web processes first" in refused(app, target)
 
     @pytest.mark.parametrize("url", ["sqlite:///hunter2.db", "hunter2", "mysql://a:hunter2@b/c"])
     def test_only_postgresql_is_moved_to(self, app: Flask, url: str) -> None:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from http.client import HTTPConnection
 
@@ -12,7 +12,7 @@ from flask import Flask
 from app.config import Settings
 from app.metrics.scheduler import SchedulerFigures
 from app.worker.errors import StartError
-from app.worker.exposition import Exposition
+from app.worker.exposition import AT_ONCE, Exposition
 
 pytestmark = pytest.mark.only_on("sqlite")
 
@@ -55,6 +55,14 @@ def test_it_asks_for_the_token_and_knows_one_path(port: int) -> None:
 def test_callers_that_say_nothing_keep_nobody_waiting(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)):
         assert ask(port)[0] == 200
+
+
+def test_more_than_eight_at_once_are_sent_away(port: int) -> None:
+    with ExitStack() as silent:
+        for _ in range(AT_ONCE):
+            silent.enter_context(socket.create_connection(("127.0.0.1", port)))
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as one_more:
+            assert one_more.recv(1) == b""
 
 
 def test_a_port_that_is_taken_keeps_the_scheduler_from_starting(settings: Settings, port: int) -> None:
