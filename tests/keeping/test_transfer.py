@@ -1,5 +1,6 @@
 """From SQLite to PostgreSQL: everything reads the same there, or nothing is there."""
 
+import gc
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from click.testing import Result
 from flask import Flask, has_app_context
 from flask_migrate import upgrade
-from sqlalchemy import inspect, select, text
+from sqlalchemy import Engine, inspect, select, text
 
 from app.clock import utcnow
 from app.extensions import db
@@ -39,9 +40,20 @@ def target(elsewhere: Elsewhere) -> Flask:
 def transfer(app: Flask, target: Flask) -> Result:
     if has_app_context():
         db.session.rollback()  # or the test itself would have the database open
+    close_what_others_left(app)
     with target.app_context():
         url = db.engine.url.render_as_string(hide_password=False)
     return run(app, "transfer", url)
+
+
+def close_what_others_left(app: Flask) -> None:
+    """Other tests of this process have had applications of their own on the same database."""
+    with app.app_context():
+        url = db.engine.url
+    gc.collect()
+    for engine in [one for one in gc.get_objects() if type(one) is Engine]:
+        if engine.url.database == url.database:
+            engine.dispose()
 
 
 def refused(app: Flask, target: Flask) -> str:
