@@ -161,34 +161,25 @@ def _read(connection: Connection) -> Contents:
     return contents(migrations.current_revision(connection), counted)
 
 
+def require_nobody(database: Path) -> None:
+    """Raises BackupError when a process has the database open."""
+    if database.exists():
+        _held(database).close()
+
+
 @contextmanager
 def _alone(database: Path) -> Iterator[None]:
     """Keep everybody else off the database while another file takes its place.
 
-    Raises BackupError when a process has it open: it would go on with what is gone. Nobody can leave WAL mode
-    while others are there; and while we write without WAL, nobody can read, write, or go back to it. A file
-    that is no database is nobody's.
+    Raises BackupError when a process has it open: it would go on with what is gone.
     """
     if not database.exists():
         _remove_beside(database)
         yield
         return
-    with (
-        # Closed last: that ends the locks that the connection holds.
-        database.open("r+b", buffering=0) as old,
-        closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection,
-    ):
-        try:
-            connection.execute("PRAGMA journal_mode=DELETE")
-            connection.execute("BEGIN EXCLUSIVE")
-            # Somebody may have come and gone back to WAL between the two.
-            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-        except sqlite3.OperationalError:
-            mode = "locked"
-        except sqlite3.DatabaseError:
-            mode = "delete"
-        if mode != "delete":
-            raise BackupError(f"a process has {database} open: stop the web processes first")
+    # The file is opened only when nobody else of this process has it open either: to close it ends the locks
+    # of all of them (fcntl(2)), and others would then remove the WAL under their feet.
+    with closing(_held(database)), database.open("r+b", buffering=0) as old:
         _remove_beside(database)
         yield
         if not os.fstat(old.fileno()).st_nlink:
@@ -196,11 +187,26 @@ def _alone(database: Path) -> Iterator[None]:
             old.write(bytes(len(MAGIC)))
 
 
-def require_nobody(database: Path) -> None:
-    """Raises BackupError when a process has the database open."""
-    if database.exists():
-        with _alone(database):
-            pass
+def _held(database: Path) -> sqlite3.Connection:
+    """A connection that keeps everybody else off. Raises BackupError when a process has the database open.
+
+    Nobody can leave WAL mode while others are there; and while we write without WAL, nobody can read, write,
+    or go back to it. A file that is no database is nobody's.
+    """
+    connection = sqlite3.connect(database, timeout=0, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("BEGIN EXCLUSIVE")
+        # Somebody may have come and gone back to WAL between the two.
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    except sqlite3.OperationalError:
+        mode = "locked"
+    except sqlite3.DatabaseError:
+        mode = "delete"
+    if mode != "delete":
+        connection.close()
+        raise BackupError(f"a process has {database} open: stop the web processes first")
+    return connection
 
 
 def _remove_beside(database: Path) -> None:

@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -45,6 +47,7 @@ from tests.worker.conftest import SUCCESS
 from tests.worker.waiting import until
 
 OTHER_KEY = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU="
+VISIT = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT 1 FROM users').close()"
 NEWER = "9999"
 MARK = text("UPDATE alembic_version SET version_num = :revision")
 CHANGED = {"alerts", "incidents", "sessions"}
@@ -213,6 +216,21 @@ class TestRestore:
         assert done.exit_code == 0, done.output
         assert len(said) == 2
         assert name_of(target) == house.organization.name
+
+    @pytest.mark.only_on("sqlite")
+    def test_whoever_has_it_open_goes_on_with_it(
+        self, app: Flask, house: House, file: Path, elsewhere: Elsewhere
+    ) -> None:
+        back_up(app, file)
+        target = elsewhere()
+        run(target, "restore", file)
+        with target.app_context():
+            database = Path(str(db.engine.url.database))
+        with as_a_web_process(target):
+            assert run(target, "restore", file, "--force").exit_code == 1
+            # Were it without its locks, the last other process to leave would remove the WAL.
+            subprocess.run([sys.executable, "-c", VISIT, database], check=True)
+            assert database.with_name("test.db-wal").exists()
 
     @pytest.mark.only_on("sqlite")
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
