@@ -89,6 +89,13 @@ def on_starting(server: Any) -> None:
         )
 
 
+def post_worker_init(_worker: Any) -> None:
+    """What commands load only when they need it."""
+    from app import notifiers  # noqa: PLC0415 - see _forget_ours
+
+    notifiers.load_services()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """What a process that ended has counted stays counted. Whatever is wrong with that, the others go on."""
     from app.metrics import shared  # noqa: PLC0415 - see the variable above

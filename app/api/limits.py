@@ -8,9 +8,6 @@ from typing import Any
 
 from flask import Flask, g, request
 from flask_limiter import Limiter
-from redis import RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from werkzeug.exceptions import HTTPException
 
 from app.api.context import client_address, known_actor, settings
@@ -41,43 +38,14 @@ And for the address of a caller who has none.
 
 IPV6_HOST_BITS = 64
 
-REDIS_PATIENCE: dict[str, Any] = {
-    "socket_connect_timeout": 0.5,
-    "socket_timeout": 0.5,
-    "retry": Retry(NoBackoff(), retries=0),
-}
-"""A Redis that says nothing must not keep the web server's threads. REDIS_URL may say otherwise."""
-
-
-class _Limiter(Limiter):
-    """Falls back for each request that finds Redis away; Flask-Limiter does for the first one only.
-
-    The others waited with it, and their errors would be answers of 500.
-    """
-
-    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        try:
-            self._count(callable_name, in_middleware)
-        except RedisError:
-            self._storage_dead = True
-            self.context.seen_limits.clear()
-            self._check_request_limit(callable_name, in_middleware)
-
-    def _count(self, callable_name: str | None, in_middleware: bool) -> None:
-        try:
-            super()._check_request_limit(callable_name, in_middleware)
-        finally:
-            if self.current_limit:
-                # Looked up here and kept: the headers ask for it when nobody can fall back any more.
-                self.current_limit.window  # noqa: B018
-
 
 def init_app(app: Flask, settings: Settings) -> None:
     if settings.rate_limit == "off":
         return
     app.before_request(_look_up_caller)
+    kind, options = _storage(settings.redis_url)
     # One for each application, because a Limiter keeps the state of the last one it was bound to.
-    limiter = _Limiter(
+    limiter = kind(
         app=app,
         key_func=caller,
         application_limits=[settings.rate_limit],
@@ -85,7 +53,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         request_identifier=lambda: request.endpoint or NOWHERE,
         headers_enabled=True,
         storage_uri=settings.redis_url or "memory://",
-        storage_options=dict(REDIS_PATIENCE) if settings.redis_url else None,
+        storage_options=options,
         # Counting each for itself is better than answering nobody while Redis is away.
         in_memory_fallback_enabled=True,
         on_breach=partial(_note, "requests"),
@@ -105,6 +73,16 @@ def init_app(app: Flask, settings: Settings) -> None:
         ("Notification channels.test_notification_channel", CHANNEL_TEST_RATE, "channel_test"),
     ):
         views[name] = limiter.limit(rate, on_breach=partial(_note, what))(views[name])
+
+
+def _storage(redis_url: str | None) -> tuple[type[Limiter], dict[str, Any] | None]:
+    """The limiter for where requests are counted, and the storage's options."""
+    if redis_url is None:
+        return Limiter, None
+    # Most do without Redis, and whatever starts would load its client.
+    from app.api import redis_limiter  # noqa: PLC0415
+
+    return redis_limiter.RedisLimiter, dict(redis_limiter.PATIENCE)
 
 
 def _note(limit: str, _: object) -> None:

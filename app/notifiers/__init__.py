@@ -3,6 +3,9 @@
 Every host that a user can enter is judged with the TargetGuard, on the address that is dialled; no redirect
 is followed and no proxy used. Apprise builds the requests of chat, push and on-call services (services.py,
 errand.py); e-mail and the signed webhook are our own (smtp.py, webhook.py, with the reasons).
+
+Apprise is loaded when it is first needed: it takes a tenth of the time in which a command starts, and few
+commands need it. What runs for long loads it in the beginning, with the version that is there then.
 """
 
 import time
@@ -15,19 +18,30 @@ from app.domain.notification import Delivery, Destination, Notice
 from app.net.failure import CheckError, place_of
 from app.net.limits import Limits
 from app.net.text import Cleaner
-from app.notifiers import services, webhook
+from app.notifiers import webhook
 from app.notifiers.failure import UndeliveredError
 from app.notifiers.letter import letter, plain_letter
 from app.notifiers.secrets import cleaner_for
-from app.notifiers.services import suits_service
 from app.notifiers.smtp import hand_in
 from app.notifiers.transport import Transport
 
-__all__ = ["SECONDS", "Transport", "mail", "send", "suits_service"]
+__all__ = ["SECONDS", "Transport", "load_services", "mail", "send", "suits_service"]
 
 SECONDS = 15.0
 """For one delivery, from name resolution to the last answer; webhooks have their own."""
 MAX_ERROR = 500
+
+
+def load_services() -> None:
+    """So that no delivery waits for it."""
+    from app.notifiers import services  # noqa: F401, PLC0415 - see the module
+
+
+def suits_service(url: str) -> bool:
+    """Whether a channel of the type `apprise` could ever tell anybody, as far as can be known unasked."""
+    from app.notifiers import services  # noqa: PLC0415 - see the module
+
+    return services.suits_service(url)
 
 
 def send(notice: Notice, destination: Destination, transport: Transport) -> Delivery:
@@ -61,10 +75,12 @@ def _deliver(notice: Notice, destination: Destination, transport: Transport, lim
     if kind == EMAIL:
         _hand_in(letter(notice, config["email"], config.get("to"), transport.mail_from), transport, limits)
         return None
-    if kind == SMS:
-        return services.text_message(notice, config, transport, limits)
     if kind == WEBHOOK:
         return webhook.post(notice, config, transport, limits)
+    from app.notifiers import services  # noqa: PLC0415 - see the module
+
+    if kind == SMS:
+        return services.text_message(notice, config, transport, limits)
     return services.tell(notice, kind, config, transport, limits)
 
 

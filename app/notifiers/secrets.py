@@ -7,14 +7,14 @@ from urllib.parse import unquote
 
 from app.domain.channel_types import CHANNEL_TYPES
 from app.domain.notification import Destination
+from app.domain.sms_url import GATEWAY_SCHEMES
 from app.net.text import Cleaner
-from app.notifiers.plugins import GATEWAYS
 from app.notifiers.transport import Transport
 
 SHORTEST_PART = 6
 """What is shorter in a URL is no key, but a word like `v1`."""
 URL_KEYS = ("url", "server")
-NAMES_A_HOST = frozenset({"http", "https", *GATEWAYS})
+NAMES_A_HOST = frozenset({"http", "https", *GATEWAY_SCHEMES})
 _WORD = re.compile(r"[a-z]{1,11}")
 """In a path it is a place, such as `hooks` or `status`, and masking it would spoil every sentence."""
 

@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from sqlalchemy import Column, Connection, Table, func, inspect, select, text
 
 from app.models import Base, CheckResult
 from app.services import migrations, partitions
 from app.services.backups import BackupError
+
+if TYPE_CHECKING:
+    import psycopg
 
 BATCH = 2_000
 """Rows that are read, and told of, at once."""
@@ -103,7 +105,7 @@ def _copy(table: Table, source: Connection, target: Connection, progress: Progre
                     digest.add(row)
                     copy.write_row([adapt(value) for adapt, value in zip(adapters, row, strict=True)])
                 progress(len(rows))
-    except psycopg.Error as error:
+    except target.dialect.loaded_dbapi.Error as error:
         # Its whole text quotes the row.
         raise BackupError(f"{table.name}: {error.diag.message_primary or type(error).__name__}") from None
     return digest

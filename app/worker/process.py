@@ -55,6 +55,7 @@ class Process:
         self._writer = Writer(app, self._slots, figures=self._figures)
         self._scheduler = lanes.build(threads, slow_threads, messenger.THREADS)
         self._transport = transport_of(self._settings)
+        notifiers.load_services()
         self._send = send or partial(notifiers.send, transport=self._transport)
 
     def start(self) -> None:

@@ -381,9 +381,9 @@ def test_requests_that_wait_for_a_silent_redis_at_once_are_all_answered(
 
 
 def test_a_redis_that_falls_silent_before_the_headers_are_written_breaks_no_answer(
-    make_app: Callable[..., Flask], nobody: Caller, monkeypatch: pytest.MonkeyPatch
+    make_app: Callable[..., Flask], nobody: Caller, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = make_app(RATE_LIMIT="5/minute")
+    app = make_app(RATE_LIMIT="5/minute", REDIS_URL=redis_url)
     (limiter,) = app.extensions["limiter"]
 
     def fail(*_: object) -> None:
