@@ -11,6 +11,10 @@ BENCHES ?= check_cost api fleet storage
 CLIENTS ?= build/clients
 PATHS := app bench clients migrations release tests wsgi.py gunicorn.conf.py
 
+# Where an environment forbids Python to keep what it compiles, each of the many processes that the tests start
+# would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test soak crash fuzz false-alarms fault-report bench lint types imports check migration clients try-clients licences audit
 
