@@ -22,13 +22,14 @@ WATCH_SECONDS = 1.0
 
 def main() -> None:
     _read_arguments()
+    signals = _note_signals()
     database.runs_in(database.SCHEDULER)
     try:
         process = Process(create_app())
         process.start()
     except PillarboxError as error:
         sys.exit(f"The scheduler does not start: {error}")
-    _wait_for_signal(process)
+    _wait_for_signal(signals, process)
     _end(process)
 
 
@@ -39,7 +40,8 @@ def _read_arguments() -> None:
     parser.parse_args()
 
 
-def _wait_for_signal(process: Process) -> None:
+def _note_signals() -> SimpleQueue[int]:
+    """From now on: who has started all but a last line must not be torn from checks in flight either."""
     # A SimpleQueue, because nothing else may safely be told something by a signal handler.
     signals: SimpleQueue[int] = SimpleQueue()
 
@@ -50,6 +52,10 @@ def _wait_for_signal(process: Process) -> None:
 
     for number in SIGNALS:
         signal.signal(number, note)
+    return signals
+
+
+def _wait_for_signal(signals: SimpleQueue[int], process: Process) -> None:
     while True:
         try:
             signals.get(timeout=WATCH_SECONDS)

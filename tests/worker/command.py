@@ -37,12 +37,12 @@ class Scheduler:
         return self._log.read_text()
 
     def ready(self) -> "Scheduler":
-        until(lambda: "scheduler_started" in self.log, seconds=30)
+        until(lambda: "scheduler_started" in self.log, seconds=60)
         return self
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 class ForkedScheduler(Scheduler):

@@ -10,7 +10,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.02
 
 
-def until(condition: Callable[[], T], seconds: float = 10.0) -> T:
+def until(condition: Callable[[], T], seconds: float = 60.0) -> T:
     """What the condition says once it is truthy; an assertion error when that takes too long."""
     end, never = monotonic() + seconds, Event()
     while not (value := condition()):
