@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 
 from app.config import ROOT
+from tests.worker.forked import Forked
 from tests.worker.waiting import until
 
 READY_SECONDS = 60.0
@@ -29,14 +30,18 @@ class Killable:
         self._name, self._words, self._folder = name, words, folder
         self._environ = {**os.environ, **environ}
         self._descriptors: tuple[int, ...] = ()
-        self._groups: list[int] = []
+        self._started: list[int] = []
         self.started_at = 0.0
 
     def start(self) -> None:
         self.started_at = monotonic()
-        self._log = self._folder / f"{self._name}-{len(self._groups)}.log"
+        self._log = self._folder / f"{self._name}-{len(self._started)}.log"
+        self.process = self._run()
+        self._started.append(self.process.pid)
+
+    def _run(self) -> subprocess.Popen[bytes] | Forked:
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", *self._words],
                 cwd=ROOT,
                 env=self._environ,
@@ -46,7 +51,6 @@ class Killable:
                 pass_fds=self._descriptors,
                 start_new_session=True,
             )
-        self._groups.append(self.process.pid)
 
     @property
     def log(self) -> str:
@@ -61,18 +65,25 @@ class Killable:
 
     def finish(self) -> None:
         """End it and what its predecessors have left."""
-        for group in self._groups:
+        for group in self._started:
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
-        if self._groups:
+        if self._started:
+            self.process.kill()
             self.process.wait(END_SECONDS)
 
 
 class Scheduler(Killable):
-    def __init__(
-        self, number: int, environ: dict[str, str], folder: Path, module: str = "app.worker"
-    ) -> None:
-        super().__init__(f"scheduler-{number}", [module], {**environ, "LOG_LEVEL": "INFO"}, folder)
+    """Forked from a process that has imported the application: rounds are of kills, not of starts."""
+
+    module = "app.worker"
+
+    def __init__(self, number: int, environ: dict[str, str], folder: Path) -> None:
+        environ = {**environ, "LOG_LEVEL": "INFO"}
+        super().__init__(f"scheduler-{number}", [self.module], environ, folder)
+
+    def _run(self) -> subprocess.Popen[bytes] | Forked:
+        return Forked(["-m", *self._words], self._environ, self._log)
 
     def ready(self) -> None:
         until(lambda: "scheduler_started" in self.log or self.process.poll() is not None, READY_SECONDS)
@@ -80,15 +91,24 @@ class Scheduler(Killable):
             raise StuckError(f"{self._name} ended at its start: {self.log}")
 
 
-class Web(Killable):
-    """gunicorn with two workers, on a socket that outlives it."""
+class ClockedScheduler(Scheduler):
+    """Started from nothing: its clock is another before anything imports it."""
 
-    def __init__(self, environ: dict[str, str], folder: Path) -> None:
+    module = "bench.crash.clock"
+
+    def _run(self) -> subprocess.Popen[bytes] | Forked:
+        return Killable._run(self)
+
+
+class Web(Killable):
+    """gunicorn, on a socket that outlives it."""
+
+    def __init__(self, environ: dict[str, str], folder: Path, workers: int) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         host, port = self._listener.getsockname()
         self.address = f"{host}:{port}"
         words = ["gunicorn", "--bind", f"fd://{self._listener.fileno()}"]
-        super().__init__("web", words, {**environ, "WEB_CONCURRENCY": "2"}, folder)
+        super().__init__("web", words, {**environ, "WEB_CONCURRENCY": str(workers)}, folder)
         self._descriptors = (self._listener.fileno(),)
 
     def workers(self) -> list[int]:

@@ -13,6 +13,7 @@ from bench.crash.stage import Stage
 from tests.parts.cluster import Cluster
 
 CALLERS = 3
+WEB_WORKERS = 2
 MOST_MORE = 2
 LONGEST_PAUSE_SECONDS = 1.0
 STOP_MODES = ("fast", "immediate")
@@ -27,7 +28,7 @@ class Rounds:
         self._stage, self._cluster = stage, cluster
         # Reproducible on purpose, and nothing secret hangs on it.
         self._choice = random.Random(seed)  # noqa: S311
-        self._web = stage.web()
+        self._web = stage.web(WEB_WORKERS)
         self._schedulers = [stage.scheduler(number) for number in range(2 if cluster else 1)]
         for scheduler in self._schedulers:
             scheduler.ready()

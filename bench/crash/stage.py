@@ -71,15 +71,15 @@ class Stage:
     def begun(self) -> int:
         return int(self.value("SELECT sum(checks_begun) FROM locations") or 0)
 
-    def scheduler(self, number: int, module: str = "app.worker", **environ: str) -> Scheduler:
+    def scheduler(self, number: int, kind: type[Scheduler] = Scheduler, **environ: str) -> Scheduler:
         """A running one."""
-        scheduler = Scheduler(number, {**self.environ, **environ}, self.folder, module)
+        scheduler = kind(number, {**self.environ, **environ}, self.folder)
         self._stack.callback(scheduler.finish)
         scheduler.start()
         return scheduler
 
-    def web(self) -> Web:
-        web = Web(self.environ, self.folder)
+    def web(self, workers: int = 1) -> Web:
+        web = Web(self.environ, self.folder, workers)
         self._stack.callback(web.finish)
         web.start()
         return web
