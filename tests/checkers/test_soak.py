@@ -12,9 +12,9 @@ from bench.faults.serving import ServingError, served
 from bench.faults.soak import MAX_GROWTH, Result, report, soak
 from bench.faults.table import CELLS
 
-CHECKS = 500
+CHECKS = 250
 HELD = Holdings(frozenset(), frozenset({"0 -> pipe"}), 50_000_000)
-CLEAN = Result(500, 5.0, HELD, HELD, Counter(timeout=1))
+CLEAN = Result(CHECKS, 5.0, HELD, HELD, Counter(timeout=1))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="measures by way of /proc")

@@ -409,7 +409,7 @@ class Traffic:
         with ThreadPoolExecutor(2) as pool:
             going = [pool.submit(self._check), pool.submit(self._change)]
             try:
-                until(lambda: self.recorded > 10, seconds=30)
+                until(lambda: self.recorded > 10)
                 yield
             finally:
                 self._ended.set()
@@ -442,7 +442,7 @@ def test_a_backup_under_load_is_of_one_instant_and_a_scheduler_goes_on_from_it(
         before = rows_of(db.engine)
         back_up(app, file)
         after = traffic.recorded
-        until(lambda: traffic.recorded > after, seconds=30)
+        until(lambda: traffic.recorded > after)
     now = rows_of(db.engine)
     target = elsewhere()
     assert run(target, "restore", file).exit_code == 0
@@ -463,4 +463,4 @@ def test_a_backup_under_load_is_of_one_instant_and_a_scheduler_goes_on_from_it(
         db.session.execute(update(MonitorSchedule).values(is_due))
         db.session.commit()
         with at_work(target):
-            until(lambda: len(rows_of(db.engine)["check_results"]) >= seen + 2, seconds=30)
+            until(lambda: len(rows_of(db.engine)["check_results"]) >= seen + 2)
