@@ -41,7 +41,7 @@ start_service() {
     setsid make -s run >"$SERVICE/log" 2>&1 </dev/null &
     echo $! >"$SERVICE/pid"
     local tries
-    for ((tries = 0; tries < 600; tries++)); do
+    for ((tries = 0; tries < 1200; tries++)); do
         if grep 'Pillarbox is at' "$SERVICE/log"; then return; fi
         kill -0 "$(cat "$SERVICE/pid")" 2>/dev/null || break
         sleep 0.1

@@ -14,18 +14,19 @@ from tests.parts import require
 
 PAGES = all_pages()
 OTHER_NAMES = {"bash", "console", "shell", "shell-session", "zsh", "terminal", "sh-session"}
+FLASK = re.compile(r"\bflask --app wsgi")
 USE = re.compile(r"127\.0\.0\.1:8000|\bflask --app wsgi|\bbin/pillarbox")
 """Who asks the service, or has a command look into its database."""
 
-# Pages that change what others rely on, and so have a service for themselves.
-ALONE = {"docs/backup.md", "docs/deployment.md"}
+# Pages that change what others rely on, or what the service may do, and so have one for themselves.
+ALONE = {"docs/backup.md", "docs/deployment.md", "docs/quick-start.md"}
 
 # Programs beside Pillarbox that blocks of a page call: the program, and where it comes from.
 PROGRAMS: dict[str, dict[str, str]] = {}
 
 
 def _shares(page: Page) -> bool:
-    return _uses_it(page) and not _starts_it_itself(page) and page.name not in ALONE
+    return _uses_it(page) and page.name not in ALONE
 
 
 def _uses_it(page: Page) -> bool:
@@ -47,8 +48,8 @@ RUN = [page for page in PAGES if page.commands]
 def new_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
     with ExitStack() as ends:
 
-        def make(**environ: str) -> World:
-            world = World(tmp_path_factory.mktemp("clone"), environ)
+        def make(has_server: bool = False, **environ: str) -> World:
+            world = World(tmp_path_factory.mktemp("clone"), environ, has_server)
             ends.callback(world.stop)
             return world
 
@@ -57,20 +58,23 @@ def new_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
 @pytest.fixture(scope="module")
 def shared_world(new_world: Callable[..., World]) -> World:
-    """One service for all pages that only use it. They log in more often than anybody does by hand."""
-    world = new_world(RATE_LIMIT="off")
-    world.start()
-    return world
+    """One service for all pages that only use it: the first of them is README.md, which starts it.
+
+    They log in more often than anybody does by hand.
+    """
+    return new_world(has_server=True, RATE_LIMIT="off")
 
 
 @_named([page for page in RUN if _shares(page)])
 def test_blocks_of_a_page_that_uses_the_service(page: Page, shared_world: World) -> None:
+    if not _starts_it_itself(page):
+        shared_world.start()
     _read(page, shared_world)
 
 
 @_named([page for page in RUN if not _shares(page)])
 def test_blocks_of_a_page_by_itself(page: Page, new_world: Callable[..., World]) -> None:
-    world = new_world()
+    world = new_world(has_server=len(FLASK.findall(page.commands)) > 1)
     if _uses_it(page) and not _starts_it_itself(page):
         world.start()
     try:

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -17,10 +18,11 @@ from tests.docs.pages import ROOT, Block, Page
 
 HOST = "127.0.0.1"
 SESSION = Path(__file__).with_name("session.bash")
+FLASK = Path(sys.prefix) / "bin" / "flask"
 SERVICE_PORT, TRIAL_PORT = 8000, 20000
 TRIAL_PORTS = 10
 """So many, from TRIAL_PORT on, are for the mail servers that pages try things on."""
-PAGE_SECONDS = 240
+PAGE_SECONDS = 480
 BEGIN = "\x1e"
 
 
@@ -30,6 +32,8 @@ class World:
 
     folder: Path
     environ: dict[str, str]
+    has_server: bool = False
+    """Whether `.venv/bin/flask` is flask_command.py: worth it for more than one command."""
 
     def __post_init__(self) -> None:
         self.port = _free_ports(1)
@@ -39,6 +43,7 @@ class World:
         self.service.mkdir(parents=True)
         _copy_sources(self.clone)
         _link_packages(self.clone / ".venv")
+        self._server = self._start_server() if self.has_server else None
 
     def start(self) -> None:
         """`make run`."""
@@ -48,6 +53,29 @@ class World:
 
     def stop(self) -> None:
         self._bash("stop_service")
+        if self._server is not None:
+            # With the commands that still run: it has a session of its own.
+            os.killpg(self._server.pid, signal.SIGKILL)
+            self._server.wait()
+            self._server = None
+
+    def _start_server(self) -> "subprocess.Popen[bytes]":
+        path = self.folder / "flask.socket"
+        _put_in_place_of_flask(self.clone / ".venv" / "bin", path)
+        with socket.socket(socket.AF_UNIX) as listener, (self.folder / "flask.log").open("wb") as log:
+            listener.bind(str(path))
+            listener.listen()
+            number = listener.fileno()
+            return subprocess.Popen(
+                [".venv/bin/python", "-m", "tests.docs.flask_server", str(number), str(FLASK)],
+                cwd=self.clone,
+                env=self._environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[number],
+                start_new_session=True,
+            )
 
     def read(self, page: Page) -> str:
         """Run all blocks of the page that can be run, one after another in one shell.
@@ -102,8 +130,8 @@ class World:
         return subprocess.CompletedProcess(command, code, output)
 
     def _environ(self) -> dict[str, str]:
-        """Without the developer's own settings."""
-        names = {setting.name.upper() for setting in setting_fields()}
+        """Without the developer's own settings. What was compiled once is kept, as it is everywhere else."""
+        names = {setting.name.upper() for setting in setting_fields()} | {"PYTHONDONTWRITEBYTECODE"}
         inherited = {
             name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in names
         }
@@ -133,6 +161,19 @@ def _link_packages(venv: Path) -> None:
         if not entry.name.startswith("."):
             (venv / entry.name).symlink_to(entry)
     (venv / ".installed").touch()
+
+
+def _put_in_place_of_flask(folder: Path, path: Path) -> None:
+    """The service is started by the program itself, which signals end."""
+    folder.unlink()
+    folder.mkdir()
+    for entry in FLASK.parent.iterdir():
+        if entry.name != FLASK.name:
+            (folder / entry.name).symlink_to(entry)
+    command = [sys.executable, "-IS", str(Path(__file__).with_name("flask_command.py")), str(path)]
+    script = f'case "$*" in *" up") exec {FLASK} "$@" ;; esac\nexec {shlex.join(command)} "$@"\n'
+    (folder / FLASK.name).write_text(f"#!/bin/sh\n{script}")
+    (folder / FLASK.name).chmod(0o755)
 
 
 def _story(blocks: list[Block], ended: "subprocess.CompletedProcess[str]") -> str:
