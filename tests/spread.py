@@ -15,7 +15,8 @@ TOGETHER = re.compile(
     r"|tests/test_story.*\[(?:sqlite|postgresql)"
     r"|tests/security/test_canary.*\[(?:sqlite|postgresql)|tests/api/test_cut_exports.*\[(?:sqlite|postgresql)"
     r"|tests/(?:services|incidents)/test_plans.*\[(?:sqlite|postgresql)"
-    r"|tests/docs/test_blocks.py::test_blocks_of_a_page_that_uses_the_service|tests/deploy/test_proxies)"
+    r"|tests/docs/test_blocks.py::test_blocks_of_a_page_that_uses_the_service|tests/deploy/test_proxies"
+    r"|tests/metrics/test_prometheus)"
 )
 
 

@@ -35,7 +35,7 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 MAY_BE_EMPTY = {"Days that the first certificate has left"}
 """Panels without data while all is well."""
 TOKEN = "scrape"
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def work(address: str, dovecot: Dovecot) -> None:
 def call(address: str, method: str, path: str, body: Any, token: str = "") -> Any:
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     request = Request(address + path, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - ours
-    with urlopen(request, timeout=20) as answer:  # noqa: S310 - ours
+    with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 - ours
         return json.load(answer)
 
 
@@ -168,14 +168,14 @@ def test_each_web_process_answers_for_all(service: Service) -> None:
 
     def asked() -> float:
         request = Request(f"{service.address}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310 - ours
-        with urlopen(request, timeout=20) as answer:  # noqa: S310 - ours
+        with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 - ours
             text = answer.read().decode()
         found = re.search(r'^pillarbox_http_requests_total{.*route="/healthz".*} (.*)$', text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
     for _ in range(10):
         before = asked()
-        urlopen(f"{service.address}/healthz", timeout=20).close()  # noqa: S310 - ours
+        urlopen(f"{service.address}/healthz", timeout=SECONDS).close()  # noqa: S310 - ours
         assert asked() == before + 1
 
 
