@@ -1,4 +1,4 @@
-"""Callers that ask a web process without a break, and keep account of what they were answered."""
+"""Callers that ask a web process all the time, and keep account of what they were answered."""
 
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
@@ -9,8 +9,8 @@ from typing import Self
 from tests.worker.waiting import until
 
 PATH = "/healthz"
-PATIENCE_SECONDS = 60.0
-PAUSE_SECONDS = 0.02
+PATIENCE_SECONDS = 180.0
+PAUSE_SECONDS = 0.05
 
 
 class Callers:

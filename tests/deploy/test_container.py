@@ -21,7 +21,7 @@ from tests.deploy.units import Unit
 from tests.worker.waiting import until
 
 Step = tuple[str, str]
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 TEXT = (ROOT / "deploy" / "Containerfile").read_text()
 PROMETHEUS = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())

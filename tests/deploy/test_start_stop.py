@@ -25,7 +25,7 @@ from tests.worker.waiting import until
 MIGRATE, WEB, SCHEDULER = Unit("pillarbox-migrate"), Unit("pillarbox-web"), Unit("pillarbox-scheduler")
 CUSTOMER = "11111111-1111-4111-8111-111111111111"
 BOOTED, ENDED = "Booting worker with pid: ", "Worker exiting"
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 180.0
 
 Start = Callable[..., Running]
 
@@ -113,16 +113,19 @@ def test_commands_of_the_units_start_reload_and_stop(
     api = Api(address)
     assert api.call("GET", "/readyz")["status"] == "ok"
 
-    with Callers(address) as callers:
-        assert_a_reload_fails_nobody(web, callers)
-        if kind == "postgresql":  # once is enough, and it is dear
+    if kind == "postgresql":  # what the callers ask is answered without a database
+        with Callers(address) as callers:
+            assert_a_reload_fails_nobody(web, callers)
             assert_a_process_that_ends_fails_nobody(web, callers)
             web = restarted_under_load(web, start, callers, api, mail_server)
+        assert callers.failures == []
 
-    assert callers.failures == []
     may_greet.set()
     made = api.call("POST", "/api/imap-pop-monitors", a_mailbox(server))
-    until(lambda: api.call("GET", f"/api/imap-pop-monitors/{made['publicId']}")["lastStatus"] == "success")
+    until(
+        lambda: api.call("GET", f"/api/imap-pop-monitors/{made['publicId']}")["lastStatus"] == "success",
+        WAIT_SECONDS,
+    )
     assert (web.stop(), scheduler.stop()) == (0, 0)
     assert "scheduler_stopped released=0" in scheduler.log
 
@@ -149,7 +152,7 @@ def restarted_under_load(
     server, may_greet = mail_server
     with ThreadPoolExecutor(1) as pool:
         test = pool.submit(api.call, "POST", "/api/imap-pop-monitors/test", a_mailbox(server))
-        until(lambda: server.connections == 1 or test.done())
+        until(lambda: server.connections == 1 or test.done(), WAIT_SECONDS)
         web.process.terminate()
         web.await_log("Handling signal: term")
         assert not test.done()

@@ -15,7 +15,7 @@ from tests.worker.waiting import until
 UNITS = ROOT / "deploy" / "systemd"
 COMMON = UNITS / "pillarbox-.service.d" / "10-common.conf"
 SERVICES = ("pillarbox-migrate", "pillarbox-web", "pillarbox-scheduler", "pillarbox-backup")
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 HOME, VENV = "/opt/pillarbox", "/opt/pillarbox/.venv"
 
 

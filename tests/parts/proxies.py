@@ -18,7 +18,7 @@ from tests.worker.waiting import until
 
 SITE = "pillarbox.example.com"
 SBIN = f"{os.environ['PATH']}:/usr/sbin"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
