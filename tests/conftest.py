@@ -185,7 +185,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what makes no sense on a kind of database: that is no test skipped."""
     left_out = [item for item in items if _is_elsewhere(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
 
 
 def _is_elsewhere(item: pytest.Item) -> bool:
