@@ -18,7 +18,7 @@ from tests.calling import Caller, caller_of, customer_path, monitor_path
 from tests.conftest import empty
 from tests.services.test_plans import Plans
 
-ASKED, OTHERS, RESULTS = 25, 300, 200
+ASKED, OTHERS, RESULTS = 10, 150, 200
 YEARS = timedelta(days=3650)
 STATEMENTS = 12
 """Who asks, and what is shown; windows of maintenance come with their monitors."""
