@@ -1,7 +1,6 @@
 """The walk through the access matrix: every caller sends every request, and gets what the table says."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.api.matrix_cast import Scenery
 from tests.api.matrix_plugin import PROPERTY, summary
 from tests.api.matrix_rows import ROWS
 from tests.api.matrix_stage import Dump, Stage, audit_entries, rule_of
+from tests.api.matrix_walks import param, route_of, walks
 from tests.calling import MONITORS, assert_failure
 from tests.conftest import DATABASES
 
@@ -24,35 +24,10 @@ READING = "GET"
 NOT_ECHOED = {"customerId", "customerIds", "imapPopMonitorId"}
 """Sent as UUID, answered as number."""
 
+# Who may do what is decided in Python; what a change takes along, by the database.
+WALKS = list(walks(on_both=lambda row: bool(row.effect)))
 
-def route_of(row: Row) -> str:
-    """Its route without an application: what paths name, whatever they name it."""
-    return f"{row.method} {re.sub(r'{[^}]+}', '{}', row.path.partition('?')[0])}"
-
-
-def _walks() -> Iterator[tuple[Row, list[str]]]:
-    """Each request, and on which databases: who may do what is decided in Python, so one is enough.
-
-    The requests of a route take turns. What a change takes along is the database's part: so where a route
-    that changes something has one request alone, it is walked on both.
-    """
-    of_route, nth = Counter(map(route_of, ROWS)), Counter[str]()
-    for turn, route in enumerate(of_route):
-        nth[route] = turn
-    for row in ROWS:
-        nth[route_of(row)] += 1
-        is_alone = bool(row.effect) and of_route[route_of(row)] == 1
-        yield row, DATABASES if is_alone else [DATABASES[nth[route_of(row)] % 2]]
-
-
-WALKS = list(_walks())
-
-
-def _param(row: Row, databases: list[str]) -> Any:
-    return pytest.param(row, marks=[pytest.mark.only_on(databases[0])] if len(databases) == 1 else ())
-
-
-every_row = pytest.mark.parametrize("row", [_param(*walk) for walk in WALKS], ids=str)
+every_row = pytest.mark.parametrize("row", [param(*walk) for walk in WALKS], ids=str)
 
 
 def routes_of(app: Flask) -> set[str]:

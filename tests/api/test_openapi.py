@@ -11,8 +11,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import create_app
 from tests.api.matrix import Row
-from tests.api.matrix_rows import PUBLIC_ROWS, ROWS
+from tests.api.matrix_rows import PUBLIC_ROWS
 from tests.api.matrix_stage import Stage, rule_of
+from tests.api.matrix_walks import param, walks
 from tests.api.seed import ANSWER, BODY, seed_object
 from tests.calling import CUSTOMERS, MONITORS, Caller
 from tests.conftest import ENVIRON
@@ -131,7 +132,11 @@ def test_every_body_and_most_answers_have_an_example(spec: dict[str, Any]) -> No
                 assert content.get("example") is not None, operation["operationId"]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.path.startswith("/api/")], ids=str)
+@pytest.mark.parametrize(
+    "row",
+    [param(*walk) for walk in walks(on_both=lambda _: True) if walk[0].path.startswith("/api/")],
+    ids=str,
+)
 def test_every_answer_keeps_to_its_schema(stage: Stage, spec: dict[str, Any], row: Row) -> None:
     stage.prepare(without_monitors=row.without_monitors)
     sender = "refresh_token" if row.policy == "refresh" else "global_admin"
