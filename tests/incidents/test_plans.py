@@ -23,7 +23,7 @@ BIG = (
     "monitors", "monitor_schedules", "check_results", "check_rollups", "incidents", "incident_events",
     "alerts", "monitor_health", "health_transitions",
 )  # fmt: skip
-MONITORS, RESULTS, INCIDENTS = 600, 6, 20_000
+MONITORS, RESULTS, INCIDENTS = 400, 6, 10_000
 
 
 @pytest.fixture(scope="module")
