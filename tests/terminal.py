@@ -2,22 +2,22 @@
 
 import os
 import pty
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
+
+from tests.worker.forked import STDERR, STDIN, STDOUT, Descriptor, Forked
+
+END_SECONDS = 60
 
 
 def run_at_terminal(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
     """`flask --app wsgi …` at a terminal: its exit code and all that it shows there."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
-    with subprocess.Popen(
-        command, env={**os.environ, **environ}, stdin=theirs, stdout=theirs, stderr=theirs
-    ) as process:
-        os.close(theirs)
-        shown = b"".join(iter(lambda: _read(ours), b""))
+    command = ["-m", "flask", "--app", "wsgi", *arguments]
+    process = Forked(command, {**os.environ, **environ}, Descriptor(theirs), (STDIN, STDOUT, STDERR))
+    os.close(theirs)
+    shown = b"".join(iter(lambda: _read(ours), b""))
     os.close(ours)
-    return process.returncode, shown.decode()
+    return process.wait(END_SECONDS), shown.decode()
 
 
 def _read(descriptor: int) -> bytes:

@@ -1,7 +1,8 @@
 """Python programs in processes of their own that begin with the application imported.
 
-To import it is most of what a scheduler costs to start: one process does so once, and each program is a fork
-of that. All else is as if it had been started from a shell: its own environment, log, signals, exit status.
+To import it is most of what a scheduler or a command costs to start: one process does so once, and each
+program is a fork of that. All else is as if it had been started from a shell: its own environment, streams,
+signals, exit status.
 """
 
 import os
@@ -9,22 +10,46 @@ import runpy
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from multiprocessing import get_context
+from dataclasses import dataclass
+from multiprocessing import get_context, reduction
 from pathlib import Path
 from subprocess import TimeoutExpired
+from typing import Any
+
+from app.config import ROOT
 
 SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.worker.forked", "app.factory", "app.worker.process", "psycopg"])
+STDIN, STDOUT, STDERR = range(3)
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """An open file of ours, which the process gets as a copy."""
+
+    number: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made when the process is started and at no other time: it belongs to that start.
+        return _inherited, (reduction.DupFd(self.number),)
 
 
 class Forked:
-    """Like subprocess.Popen: `python words...`, with these variables alone and stderr in that file."""
+    """Like subprocess.Popen: `python words...`, with these variables alone and these streams in that file."""
 
-    def __init__(self, words: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        environ: Mapping[str, str],
+        log: Path | Descriptor,
+        streams: Sequence[int] = (STDERR,),
+    ) -> None:
         self._words = words
-        log.write_bytes(b"")
+        if isinstance(log, Path):
+            log.write_bytes(b"")
         # A daemon, so that nobody waits for it who forgot to end it.
-        self._process = SERVER.Process(target=_run, args=(words, dict(environ), str(log)), daemon=True)
+        arguments = (words, dict(environ), log, streams)
+        self._process = SERVER.Process(target=_run, args=arguments, daemon=True)
         self._process.start()
         assert self._process.pid is not None
         self.pid: int = self._process.pid
@@ -49,12 +74,27 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def _run(words: Sequence[str], environ: Mapping[str, str], log: str) -> None:
+def _inherited(copy: Any) -> Descriptor:
+    return Descriptor(copy.detach())
+
+
+def _run(
+    words: Sequence[str], environ: Mapping[str, str], log: Path | Descriptor, streams: Sequence[int]
+) -> None:
     os.environ.clear()
     os.environ.update(environ)
-    os.dup2(os.open(log, os.O_WRONLY), sys.stderr.fileno())
-    option, program = words
-    sys.argv = [option]
+    os.chdir(ROOT)
+    file = log.number if isinstance(log, Descriptor) else os.open(log, os.O_WRONLY | os.O_APPEND)
+    for number in streams:
+        os.dup2(file, number)
+    os.close(file)
+    # Made anew, because a stream finds out in the beginning whether it is a terminal's.
+    if STDIN in streams:
+        sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - open to the end
+    if STDOUT in streams:
+        sys.stdout = open(STDOUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as above
+    option, program, *rest = words
+    sys.argv = [option if option == "-c" else program, *rest]
     if option == "-m":
         runpy.run_module(program, run_name="__main__", alter_sys=True)
     else:
