@@ -2,6 +2,7 @@
 
 import time
 from ipaddress import ip_network
+from threading import get_ident
 
 import pytest
 
@@ -28,7 +29,8 @@ from tests.parts.http_receiver import (
 )
 
 SECONDS = 0.3
-AT_MOST = SECONDS + 0.5
+AT_MOST = SECONDS + 3
+"""None of what is met here would end by itself, so a machine that is busy may take its time."""
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 FREE = [kind for kind in KINDS if kind.is_free]
 every_free_kind = pytest.mark.parametrize("kind", FREE, ids=lambda kind: kind.name)
@@ -39,6 +41,21 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deliveries get little time."""
     monkeypatch.setattr(notifiers, "SECONDS", SECONDS)
     monkeypatch.setattr(webhook, "SECONDS", SECONDS)
+
+
+@pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For how long whoever sends has slept, each time."""
+    noted: list[float] = []
+    sleep, sender = time.sleep, get_ident()
+
+    def note(seconds: float) -> None:
+        if get_ident() == sender:
+            noted.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", note)
+    return noted
 
 
 @every_kind
@@ -166,22 +183,25 @@ def test_a_certificate_for_somebody_else_is_refused(
         *((status, False) for status in (408, 425, 429, 500, 503, 599)),
     ],
 )
-def test_only_what_cannot_be_mended_is_final(kind: Kind, status: int, is_final: bool, online: Online) -> None:
+def test_only_what_cannot_be_mended_is_final(
+    kind: Kind, status: int, is_final: bool, online: Online, sleeps: list[float]
+) -> None:
     online.receiver.answer = reply(status, {"message": "no\r\nsuch thing"})
-    started = time.monotonic()
 
     delivery = online.send(kind.name, kind.config)
 
     assert (delivery.is_sent, delivery.is_final, delivery.status_code) == (False, is_final, status)
     assert delivery.error == f"The target answered with status {status}: no such thing"
-    assert time.monotonic() - started < 2, "a plugin waited for the service"
+    assert sleeps == [], "a plugin waited for the service"
 
 
 @every_kind
 @pytest.mark.parametrize(
     "wait", [{"Retry-After": "3600"}, {"X-RateLimit-Reset": "99999999999", "X-RateLimit-Remaining": "0"}]
 )
-def test_no_service_makes_us_wait(kind: Kind, wait: dict[str, str], online: Online, short: None) -> None:
+def test_no_service_makes_us_wait(
+    kind: Kind, wait: dict[str, str], online: Online, short: None, sleeps: list[float]
+) -> None:
     online.receiver.answer = reply(429, {"retry_after": 3600, "retry_after_ms": 3_600_000}, **wait)
     started = time.monotonic()
 
@@ -189,6 +209,7 @@ def test_no_service_makes_us_wait(kind: Kind, wait: dict[str, str], online: Onli
 
     assert (delivery.is_sent, delivery.is_final) == (False, False)
     assert time.monotonic() - started < AT_MOST
+    assert sleeps == []
     assert len(online.receiver.requests) <= 10
 
 
@@ -263,7 +284,7 @@ def test_a_webhook_has_the_time_that_its_channel_says() -> None:
         started = time.monotonic()
         delivery = send("webhook", {"url": receiver.url, "timeoutSeconds": 1})
 
-    assert 0.9 < time.monotonic() - started < 1.5
+    assert 0.9 < time.monotonic() - started < 1 + 3
     assert delivery.error == "The time limit of 1 s is over."
 
 
