@@ -27,9 +27,10 @@ from tests.fuzzing.house import GLOBAL_ADMIN, KINDS, House, Kind
 
 EXAMPLES = 2
 """Requests by each kind of caller to each operation, besides the one of the document."""
-IN_SHORT = {"global_admin", "restricted editor", "customer token"}
+IN_SHORT = {"global_admin", "customer token"}
+"""The one who reaches everything, and the one who reaches least."""
 WIDER = 30
-SAMPLE = 3
+SAMPLE = 6
 """One boundary of so many, unless all are asked for."""
 PARTS = 4
 """So that several processes share the boundaries."""
@@ -136,14 +137,18 @@ def test_every_boundary_is_as_documented(fuzzed: Flask, plain_schema: Any, part:
 
     for number, operation in enumerate(list(document.operations(plain_schema))[part::PARTS]):
         if document.name_of(operation) not in NO_BOUNDARIES:
-            # Operations alike have boundaries alike: of each another third is looked at.
-            for case in islice(document.boundaries(operation, plain_schema), number % step, None, step):
+            # Operations alike have boundaries alike: of each others are looked at. Few have less than three.
+            for case in islice(
+                document.boundaries(operation, plain_schema), number % min(step, 3), None, step
+            ):
                 fuzzer.send(case)
 
     assert not fuzzer.faults, fuzzer.report()
 
 
-def test_without_a_living_token_every_operation_answers_401(fuzzed: Flask, schema: Any) -> None:
+# Shapes again; what a token that is dead is answered on PostgreSQL, the tests of tokens and sessions say.
+@pytest.mark.only_on("sqlite")
+def test_every_answer_without_a_living_token_is_401(fuzzed: Flask, schema: Any) -> None:
     """But those that give one, and those that are public."""
     answers = set()
 
