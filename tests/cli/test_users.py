@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from click.testing import Result
 from flask import Flask
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from app.cli import passwords
 from app.domain.enums import ActorKind, Role
 from app.extensions import db
 from app.models import AuditEntry, Organization, User
+from app.services import auth
 from tests.calling import Caller, assert_failure
 from tests.factories import PASSWORD_HASH, Factory
 
@@ -21,6 +23,12 @@ EMAIL = "ada@example.com"
 LOGIN, ME = "/api/auth/login", "/api/auth/me"
 
 Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash is slow by intention; how slow, is not what this is about."""
+    monkeypatch.setattr(auth, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import apprise
@@ -192,6 +193,23 @@ WAYS_OUT = {
 }
 
 
+@cache
+def _read(file: str) -> tuple[set[str | None], set[str]]:
+    """What a module imports, and what it takes from `requests`. Most plugins have ancestors in common."""
+    nodes = list(ast.walk(ast.parse(Path(file).read_text(encoding="utf-8"))))
+    imported = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names} | {
+        node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level
+    }
+    taken = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "requests"
+    }
+    return imported, taken
+
+
 @pytest.mark.parametrize("place", sorted({*SCHEMES.values(), *OWN_TYPES.values(), *GATEWAYS.values()}))
 def test_a_plugin_has_no_other_way_out(place: str) -> None:
     """Of the plugin's module and of those above it: what they import, and what they take from `requests`."""
@@ -199,10 +217,7 @@ def test_a_plugin_has_no_other_way_out(place: str) -> None:
         module = sys.modules[ancestor.__module__]
         if not module.__name__.startswith("apprise."):
             continue
-        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
-        imported = {
-            name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
-        } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
+        imported, taken = _read(str(module.__file__))
 
         assert not {name for name in imported if name in WAYS_OUT or str(name).startswith("requests.")} - (
             # The base class offers coroutines, which nobody calls here.
@@ -210,13 +225,6 @@ def test_a_plugin_has_no_other_way_out(place: str) -> None:
         )
         if "requests" in imported:
             assert module.requests is GUARDED
-            taken = {
-                node.attr
-                for node in ast.walk(tree)
-                if isinstance(node, ast.Attribute)
-                and isinstance(node.value, ast.Name)
-                and node.value.id == "requests"
-            }
             for name in taken:
                 getattr(GUARDED, name)
 
