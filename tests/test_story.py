@@ -54,7 +54,7 @@ class Pillarbox:
         raise AssertionError(f"it ended with {self.process.wait()} before it was ready")
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        connection = HTTPConnection(self.address, timeout=10)
+        connection = HTTPConnection(self.address, timeout=60)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = connection.getresponse()
@@ -72,7 +72,7 @@ class Pillarbox:
         self.process.send_signal(signal.SIGINT)
         self.process.stdout.read()
         self.process.stdout.close()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
 
 def free_port() -> int:
@@ -113,7 +113,7 @@ def test_newcomer_posts_the_seed_request_and_sees_both_protocols_checked(
         assert status == 201
         path = f"/api/imap-pop-monitors/{monitor['publicId']}"
         # The contract's promise is 2 s; the rest is for a machine that is busy with other tests.
-        until(lambda path=path: pillarbox.call("GET", path)[1]["lastCheckedAt"] is not None, seconds=10)
+        until(lambda path=path: pillarbox.call("GET", path)[1]["lastCheckedAt"] is not None, seconds=30)
         seen = pillarbox.call("GET", path)[1]
         assert (seen["health"], seen["lastErrorMessage"]) == ("up", None)
         history = pillarbox.call("GET", f"{path}/check-history")[1]["data"]

@@ -156,7 +156,7 @@ def test_nothing_that_lives_tells_a_secret(
         config = {"url": f"{receiver.url}/", "secret": HOOK_KEY.text, "headers": {"A": HOOK_HEADER.text}}
         answer = admin_of_secrets.post(path, {"type": "webhook", "config": config, **body})
         assert answer.status_code in {200, 201}
-    until(is_all_checked, seconds=30)
+    until(is_all_checked, seconds=120)
     rows = [db.session.scalars(select(table)).all() for table in _tables()]
     looked_at.look(has_rows=True)
 
