@@ -61,11 +61,19 @@ _number = count(1)
 class Factory:
     """Needs an application context. Every method takes the columns that matter as keywords."""
 
+    def __init__(self, *, commits: bool = True) -> None:
+        self._commits = commits
+
+    @property
+    def _parts(self) -> "Factory":
+        """Makes what a row needs beside it, to be committed with that one."""
+        return Factory(commits=False)
+
     def organization(self, **columns: Any) -> Organization:
         return self._add(Organization, name=f"Organization {next(_number)}", **columns)
 
     def customer(self, organization: Organization | None = None, **columns: Any) -> Customer:
-        organization = organization or self.organization()
+        organization = organization or self._parts.organization()
         columns.setdefault("name", f"Customer {next(_number)}")
         return self._add(Customer, organization_id=organization.id, **columns)
 
@@ -76,7 +84,7 @@ class Factory:
         customers: list[Customer] | None = None,
         **columns: Any,
     ) -> User:
-        organization = organization or self.organization()
+        organization = organization or self._parts.organization()
         columns.setdefault("email", f"user{next(_number)}@example.com")
         columns.setdefault("password_hash", PASSWORD_HASH)
         return self._add(
@@ -92,7 +100,7 @@ class Factory:
         now = utcnow()
         row = Session(
             id=uuid4(),
-            user=user or self.user(),
+            user=user or self._parts.user(),
             refresh_token_id=uuid4(),
             created_at=now,
             expires_at=columns.pop("expires_at", now + SESSION_LIFE),
@@ -105,11 +113,11 @@ class Factory:
     ) -> str:
         """The text of an API token, for the organization or for that customer alone."""
         text = PREFIX + uuid4().hex
-        organization_id = customer.organization_id if customer else (organization or self.organization()).id
+        owner = customer or organization or self._parts.organization()
         now = utcnow()
         defaults = {"name": f"Token {next(_number)}", "created_at": now, "token_hint": text[:9]}
         row = ApiToken(
-            organization_id=organization_id,
+            organization_id=owner.organization_id if isinstance(owner, Customer) else owner.id,
             customer_id=customer and customer.id,
             token_hash=sha256(text.encode()).hexdigest(),
             **(defaults | columns),
@@ -127,7 +135,7 @@ class Factory:
         self, customer: Customer | None = None, config: dict[str, Any] | None = None, **columns: Any
     ) -> Monitor:
         """A monitor with its schedule rows at every location there is, due at once."""
-        customer = customer or self.customer()
+        customer = customer or self._parts.customer()
         public_id = columns.setdefault("public_id", uuid4())
         config = IMAP_CONFIG if config is None else config
         defaults = {
@@ -161,7 +169,7 @@ class Factory:
         **columns: Any,
     ) -> NotificationChannel:
         """A channel of the organization, customer or monitor; e-mail to ops@example.com by default."""
-        owner = owner or self.organization()
+        owner = owner or self._parts.organization()
         public_id = uuid4()
         is_organization, is_monitor = isinstance(owner, Organization), isinstance(owner, Monitor)
         vault = current_app.config["CONFIG_STORE"].vault
@@ -238,10 +246,10 @@ class Factory:
 
     def incident(self, monitor: Monitor | None = None, **columns: Any) -> Incident:
         """Open since now, of a refused connection, unless the columns say otherwise."""
-        monitor = monitor or self.monitor()
+        monitor = monitor or self._parts.monitor()
         now = columns.setdefault("started_at", utcnow())
         defaults = {
-            "location_id": db.session.scalar(select(Location.id).limit(1)) or self.location().id,
+            "location_id": db.session.scalar(select(Location.id).limit(1)) or self._parts.location().id,
             "subject": "downtime",
             "type": "connection_refused",
             "opened_at": now,
@@ -251,7 +259,7 @@ class Factory:
         incident = Incident(
             organization_id=monitor.organization_id, monitor_id=monitor.id, **(defaults | columns)
         )
-        self._commit(incident)
+        self._parts._commit(incident)
         opened = {"kind": IncidentEventKind.OPENED, "created_at": incident.opened_at}
         self._commit(IncidentEvent(incident_id=incident.id, text=incident.error_message, **opened))
         return incident
@@ -281,5 +289,8 @@ class Factory:
 
     def _commit(self, row: Any) -> Any:
         db.session.add(row)
-        db.session.commit()
+        if self._commits:
+            db.session.commit()
+        else:
+            db.session.flush()
         return row

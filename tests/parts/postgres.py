@@ -38,6 +38,8 @@ def new_database() -> Iterator[str]:
     require(is_reachable(), "PostgreSQL", REMEDY)
     name = f"pillarbox_test_{uuid4().hex}"
     _on_server(f"CREATE DATABASE {name}")
+    # Nothing here outlives the server.
+    _on_server(f"ALTER DATABASE {name} SET synchronous_commit = off")
     try:
         yield server_url().set(database=name).render_as_string(hide_password=False)
     finally:
