@@ -1,5 +1,6 @@
 """Fixtures that all tests share. Every test that asks for `app` runs on SQLite and on PostgreSQL."""
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -179,6 +180,17 @@ def readonly(caller: Callable[[Role], Caller]) -> Caller:
 @pytest.fixture(autouse=True)
 def quiet_alembic() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """All that is collected stays, so nothing looks for garbage among it: a fifth of the time it takes."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -13,6 +13,9 @@ from tests.calling import Caller, assert_failure, monitor_path
 from tests.factories import Factory
 from tests.parts.certificates import authority
 
+# What may stand in a config, and what becomes of a mask, is decided before a database is asked.
+pytestmark = pytest.mark.only_on("sqlite")
+
 MASK = "********"
 OAUTH: dict[str, Any] = {
     "tokenUrl": "https://login.example.com/token",
