@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 from app.domain.enums import Protocol, Security
 from tests.conftest import DATABASES, ENVIRON, new_database
 from tests.parts.dovecot import Dovecot
+from tests.parts.ports import free_port
 from tests.worker.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,12 +73,6 @@ class Pillarbox:
         self.process.stdout.read()
         self.process.stdout.close()
         return self.process.wait(timeout=60)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def seed_request() -> dict[str, Any]:

@@ -18,6 +18,7 @@ import yaml
 from app.config import ROOT, setting_fields
 from tests.conftest import ENVIRON
 from tests.deploy.units import Unit
+from tests.parts.ports import free_port
 from tests.worker.waiting import until
 
 Step = tuple[str, str]
@@ -99,8 +100,7 @@ def image(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 def listens(port: int) -> bool:

@@ -1,7 +1,6 @@
 """Where the pages are read: a clone of the repository with its packages in place, and a shell in it."""
 
 import os
-import random
 import re
 import shlex
 import shutil
@@ -15,12 +14,12 @@ from pathlib import Path
 
 from app.config import setting_fields
 from tests.docs.pages import ROOT, Block, Page
+from tests.parts.ports import ROW, free_port, free_ports
 
-HOST = "127.0.0.1"
 SESSION = Path(__file__).with_name("session.bash")
 FLASK = Path(sys.prefix) / "bin" / "flask"
 SERVICE_PORT, TRIAL_PORT = 8000, 20000
-TRIAL_PORTS = 10
+TRIAL_PORTS = ROW
 """So many, from TRIAL_PORT on, are for the mail servers that pages try things on."""
 PAGE_SECONDS = 480
 BEGIN = "\x1e"
@@ -36,8 +35,8 @@ class World:
     """Whether `.venv/bin/flask` is flask_command.py: worth it for more than one command."""
 
     def __post_init__(self) -> None:
-        self.port = _free_ports(1)
-        self.trial_port = _free_ports(TRIAL_PORTS)
+        self.port = free_port()
+        self.trial_port = free_ports(TRIAL_PORTS)[0]
         self.clone = self.folder / "pillarbox"
         self.service = self.folder / "service"
         self.service.mkdir(parents=True)
@@ -182,20 +181,3 @@ def _story(blocks: list[Block], ended: "subprocess.CompletedProcess[str]") -> st
     number, output = (int(told[-2]), told[-1]) if len(told) > 1 else (blocks[0].line, told[0])
     (block,) = [block for block in blocks if block.line == number]
     return f"{block.place}: exit code {ended.returncode}\n\n{block.text}\n\nIt said:\n{output}"
-
-
-def _free_ports(count: int) -> int:
-    """The first of so many in a row. Below those that the kernel gives out, which others get meanwhile."""
-    while True:
-        first = random.randrange(10_000, 32_000, TRIAL_PORTS)  # noqa: S311 - no secret
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as sock:
-        try:
-            sock.bind((HOST, port))
-        except OSError:
-            return False
-    return True

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from tests.conftest import ENVIRON
 from tests.parts import prometheus
 from tests.parts.browser import Web
 from tests.parts.dovecot import Dovecot, dovecot
+from tests.parts.ports import free_port
 from tests.parts.prometheus import FOLDER, PROMTOOL, Prometheus, require_prometheus
 from tests.parts.smtp_sink import SmtpSink
 from tests.worker.command import Scheduler
@@ -111,11 +111,6 @@ def service(dovecot: Dovecot, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def names_of(running: Prometheus) -> set[str]:
     """Those also that have no series at the moment."""
     return {*running.get("label/__name__/values"), *running.get("metadata")}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def work(address: str, dovecot: Dovecot) -> None:

@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,10 @@ from tempfile import mkdtemp
 from typing import Any
 
 from tests.parts import require
+from tests.parts.ports import free_port
 
 REMEDY = "the programs of a PostgreSQL server (apt-get install postgresql)"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 SETTINGS = "-c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=60"
 """Without fsync it is as safe against its own end, though not against the machine's."""
 
@@ -24,12 +24,6 @@ def _programs() -> Path | None:
     found = shutil.which("initdb")
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return Path(found).parent if found else next((path.parent for path in reversed(debian)), None)
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Cluster:
@@ -42,7 +36,7 @@ class Cluster:
             nobody = pwd.getpwnam("nobody")
             self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        self._port = _free_port()
+        self._port = free_port()
         self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/postgres"
 
     def make(self) -> None:
@@ -67,16 +61,18 @@ class Cluster:
 
     def _run(self, program: str, *words: str) -> None:
         # Not a pipe: the server would inherit and keep it.
-        with (self._folder / "output").open("wb") as output:
-            subprocess.run(
+        with (self._folder / "output").open("w+b") as output:
+            ended = subprocess.run(
                 [self._programs / program, *words],
                 cwd=self._folder,
                 env={"PATH": os.defpath, "LC_ALL": "C"},
                 stdout=output,
                 stderr=output,
-                check=True,
+                check=False,
                 **self._user,
             )
+            output.seek(0)
+            assert ended.returncode == 0, f"{program}: {output.read().decode(errors='replace')}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from app.domain.enums import Protocol, Security
 from tests.fakes.token_server import TokenServer
 from tests.parts import require
 from tests.parts.certificates import authority, server_certificate
+from tests.parts.ports import free_ports
 
 BINARY = shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin")
 REMEDY = "the packages dovecot-imapd dovecot-pop3d (apt-get install dovecot-imapd dovecot-pop3d)"
@@ -159,7 +160,7 @@ class Dovecot:
         return self._folder / "mail" / self.user
 
     def _start(self) -> None:
-        imap, imaps, pop3, pop3s = _free_ports(4)
+        imap, imaps, pop3, pop3s = free_ports(4)
         for security in (Security.PLAIN, Security.STARTTLS):
             self.ports[Protocol.IMAP, security] = imap
             self.ports[Protocol.POP3, security] = pop3
@@ -271,15 +272,6 @@ def _fill(maildir: Path, ages: list[timedelta]) -> None:
 def _hand_over(folder: Path, uid: int, gid: int) -> None:
     for path in (folder, *folder.rglob("*")):
         os.chown(path, uid, gid)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all different because all are held at once."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for sock in sockets:
-            sock.bind((Dovecot.host, 0))
-        return [sock.getsockname()[1] for sock in sockets]
 
 
 @pytest.fixture(scope="session")

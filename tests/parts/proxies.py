@@ -14,6 +14,7 @@ import trustme
 
 from app.config import ROOT
 from tests.parts import require
+from tests.parts.ports import free_ports
 from tests.worker.waiting import until
 
 SITE = "pillarbox.example.com"
@@ -94,7 +95,7 @@ KINDS = {"nginx": nginx, "caddy": caddy}
 def running(kind: str, folder: Path, upstream: str) -> Iterator[Proxy]:
     """Fails where the program finds fault with its configuration."""
     authority = trustme.CA()
-    place = Place(folder, upstream, *_free_ports())
+    place = Place(folder, upstream, *free_ports(2))
     certificate = authority.issue_cert(SITE)
     certificate.private_key_pem.write_to_path(place.key)
     for pem in certificate.cert_chain_pems:
@@ -126,11 +127,6 @@ def _moved(text: str, moves: dict[str, str]) -> str:
         assert old in text, old
         text = text.replace(old, new)
     return text
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _listens(port: int) -> bool:
