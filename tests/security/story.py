@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from itertools import product
 from pathlib import Path
-from signal import SIGTERM
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -429,15 +428,6 @@ def run_command(words: list[str], log: Path) -> tuple[int, bytes]:
     return process.wait(PATIENCE), log.read_bytes()
 
 
-class ForkedCommandsWeb(Web):
-    """Its commands are forks: how they start is not what this is about."""
-
-    def _command(self, *words: str) -> None:
-        log = self._folder / "command.log"
-        status = Forked(["-m", *words], self._environ, log, (STDOUT, STDERR)).wait(PATIENCE)
-        assert status == 0, log.read_text()
-
-
 def dump(app: Flask) -> Iterator[tuple[str, bytes]]:
     """The whole database: each file of SQLite's, or each table of PostgreSQL's as text."""
     url = make_url(app.config["SETTINGS"].database_url)
@@ -469,20 +459,18 @@ def told(url: str, folder: Path, log_format: str, *, is_masked_too: bool) -> Ite
     with ExitStack() as stack:
         cast = stack.enter_context(servers_up())
         environ |= cast.listeners.settings
-        address = stack.enter_context(ForkedCommandsWeb(folder, **environ).running())
+        address = stack.enter_context(Web(folder, **environ).running())
         scheduler = ForkedScheduler(folder / "scheduler.log", **environ)
         stack.callback(scheduler.process.wait)
         stack.callback(scheduler.process.kill)
-        until(lambda: "scheduler_started" in scheduler.log, seconds=PATIENCE)
+        scheduler.ready()
         app = application(url, ALLOW_PRIVATE_TARGETS="true")
         Play(story, Client(address, story), app, cast, is_masked_too=is_masked_too).all()
         for name, content in dump(app):
             story.note(f"database: {name}", content)
         with app.app_context():
             db.engine.dispose()
-        # What is being sent is sent first, and whoever is told takes a time of his own.
-        scheduler.process.send_signal(SIGTERM)
-        assert scheduler.process.wait(PATIENCE) == 0
+        assert scheduler.end() == 0
     story.note("log of the scheduler", (folder / "scheduler.log").read_bytes())
     story.note("log of the web process", (folder / "log").read_bytes())
     for name, content in dump(app):
