@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import create_server
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import Any
@@ -25,6 +24,7 @@ from bench.api_fill import CONFIG, analyze, fill, lay_out_by_day
 from bench.figure_fill import fill_figures
 from bench.harness import Spread
 from bench.harness_app import ENVIRON, kinds, new_app
+from tests.parts.ports import free_port
 
 NAME = "api"
 MONITORS = "/api/imap-pop-monitors"
@@ -106,8 +106,7 @@ def _number(pattern: str, text: str) -> float:
 @contextmanager
 def serving(module: str, folder: Path, **environ: str) -> Iterator[str]:
     """gunicorn with the settings of gunicorn.conf.py. Gives the URL once it answers."""
-    with create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     settings = {"LOG_LEVEL": "INFO", "HOST": "127.0.0.1", "PORT": port, "WEB_CONCURRENCY": "1"}
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", module]
     with (

@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -32,6 +31,7 @@ from bench import harness
 from bench.fleet_fill import LOCATION, Fleet, begin, fill
 from bench.fleet_servers import address
 from bench.harness_app import ENVIRON, kinds, new_app
+from tests.parts.ports import free_port
 
 NAME = "fleet"
 INTERVAL_SECONDS = 30
@@ -370,11 +370,6 @@ def placed(options: argparse.Namespace) -> list[int]:
     """The number of each monitor's server: a provider with many mailboxes, and all others alike."""
     big = min(PROVIDER, options.monitors)
     return [0] * big + [1 + at % (options.servers - 1) for at in range(options.monitors - big)]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 HEAD = (

@@ -16,6 +16,7 @@ from bench.fleet_servers import address
 from bench.harness_app import kinds
 from tests.parts import require
 from tests.parts.dovecot import BINARY, REMEDY
+from tests.parts.ports import free_port
 
 INTERVAL = 30_000
 CONFIG = {"protocol": "imap", "user": "user1", "password": "s3cret-pw", "tls": False}
@@ -57,7 +58,7 @@ def test_a_restart_is_told_from_when_the_scheduler_was_up() -> None:
 @pytest.fixture
 def servers() -> Iterator[Servers]:
     with ExitStack() as stack:
-        yield Servers(stack, fleet.free_port(), 2)
+        yield Servers(stack, free_port(), 2)
 
 
 def code_at(servers: Servers, number: int) -> ErrorCode | None:

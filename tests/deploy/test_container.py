@@ -4,10 +4,8 @@ import json
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
-from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import yaml
 from app.config import ROOT, setting_fields
 from tests.conftest import ENVIRON
 from tests.deploy.units import Unit
-from tests.parts.ports import free_port
+from tests.parts.ports import free_port, listens
 from tests.worker.waiting import until
 
 Step = tuple[str, str]
@@ -98,17 +96,8 @@ def image(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-def listens(port: int) -> bool:
-    with closing(socket.socket()) as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_its_command_starts_with_what_is_copied_and_is_healthy(image: Path, port: int) -> None:
+def test_its_command_starts_with_what_is_copied_and_is_healthy(image: Path) -> None:
+    port = free_port()
     _, final = stages()
     (command,), (health,) = all_of(final, "CMD"), all_of(final, "HEALTHCHECK")
     given = [part.partition("=") for part in shlex.split(" ".join(all_of(final, "ENV")))]

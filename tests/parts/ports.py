@@ -22,6 +22,12 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with socket.socket() as sock:
+        return sock.connect_ex((HOST, port)) == 0
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as sock:
         try:

@@ -3,10 +3,9 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import trustme
 
 from app.config import ROOT
 from tests.parts import require
-from tests.parts.ports import free_ports
+from tests.parts.ports import free_ports, listens
 from tests.worker.waiting import until
 
 SITE = "pillarbox.example.com"
@@ -108,7 +107,7 @@ def running(kind: str, folder: Path, upstream: str) -> Iterator[Proxy]:
     with (folder / "proxy.log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     try:
-        until(lambda: process.poll() is not None or _listens(place.https), START_SECONDS)
+        until(lambda: process.poll() is not None or listens(place.https), START_SECONDS)
         assert process.poll() is None, (folder / "proxy.log").read_text()
         yield Proxy(place.http, place.https, authority)
     finally:
@@ -127,8 +126,3 @@ def _moved(text: str, moves: dict[str, str]) -> str:
         assert old in text, old
         text = text.replace(old, new)
     return text
-
-
-def _listens(port: int) -> bool:
-    with closing(socket.socket()) as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
