@@ -167,9 +167,7 @@ class TestRestore:
     def test_what_has_data_is_replaced_only_when_that_is_said_and_never_by_half(
         self, app: Flask, house: House, file: Path, elsewhere: Elsewhere
     ) -> None:
-        back_up(app, file)
-        target = elsewhere()
-        run(target, "restore", file)
+        target = backed_up_and_restored(app, file, elsewhere)
         rename(target, "Changed since")
 
         def refused(*words: str) -> str:
@@ -197,9 +195,7 @@ class TestRestore:
     def test_nobody_opens_the_old_file_while_another_takes_its_place(
         self, app: Flask, house: House, file: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        back_up(app, file)
-        target = elsewhere()
-        run(target, "restore", file)
+        target = backed_up_and_restored(app, file, elsewhere)
         replace, said = Path.replace, []
 
         def meanwhile(draft: Path, database: Path) -> Path:
@@ -221,9 +217,7 @@ class TestRestore:
     def test_whoever_has_it_open_goes_on_with_it(
         self, app: Flask, house: House, file: Path, elsewhere: Elsewhere
     ) -> None:
-        back_up(app, file)
-        target = elsewhere()
-        run(target, "restore", file)
+        target = backed_up_and_restored(app, file, elsewhere)
         with target.app_context():
             database = Path(str(db.engine.url.database))
         with as_a_web_process(target):
@@ -271,6 +265,14 @@ class TestRestore:
         assert made.exit_code == 1
         assert f"it is at migration {NEWER}" in made.output
         assert not file.exists()
+
+
+def backed_up_and_restored(app: Flask, file: Path, elsewhere: Elsewhere) -> Flask:
+    """An application on a database that has what was backed up into the file."""
+    back_up(app, file)
+    target = elsewhere()
+    assert run(target, "restore", file).exit_code == 0
+    return target
 
 
 def newest() -> str:
@@ -349,9 +351,7 @@ def test_last_nights_state_does_not_wake_anybody_for_what_is_over(
         due_at=now - timedelta(hours=3),
         event=AlertEvent.REMINDER,
     ).id
-    back_up(app, file)
-    target = elsewhere()
-    run(target, "restore", file)
+    target = backed_up_and_restored(app, file, elsewhere)
 
     with target.app_context():
         assert [row.id for row in unsettled()] == sorted(kept + untold)
