@@ -37,7 +37,7 @@ class Scheduler:
         return self._log.read_text()
 
     def ready(self) -> "Scheduler":
-        until(lambda: "scheduler_started" in self.log, seconds=60)
+        until(lambda: "scheduler_started" in self.log)
         return self
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:

@@ -71,11 +71,11 @@ def test_only_what_is_still_down_afterwards_is_told(
 ) -> None:
     run(REFERENCE_TARGETS=target.setting, **mailing(sink))
     until(is_suspect)
-    found = until(incident, seconds=60)
+    found = until(incident)
     until(lambda: held() == 1)
     with nullcontext() if is_real else mailbox_up(monitor):
         target.open()
-        until(lambda: not is_suspect(), seconds=60)
+        until(lambda: not is_suspect())
         if is_real:
             until(lambda: sink.mails)
             assert found.ended_at is None
@@ -89,7 +89,7 @@ def test_only_what_is_still_down_afterwards_is_told(
 
 def test_without_references_it_is_told_at_once(run: Run, monitor: Monitor, sink: SmtpSink) -> None:
     run(**mailing(sink))
-    until(lambda: sink.mails, seconds=60)
+    until(lambda: sink.mails)
     assert held() == 0
 
 
@@ -98,7 +98,7 @@ def test_what_was_told_before_is_told_to_be_over_when_that_is_sure(
 ) -> None:
     target.open()
     run(REFERENCE_TARGETS=target.setting, **mailing(sink))
-    until(lambda: sink.mails, seconds=60)
+    until(lambda: sink.mails)
     target.cut_off()
     until(is_suspect)
     with mailbox_up(monitor):

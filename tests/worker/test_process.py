@@ -12,10 +12,12 @@ from flask_migrate import upgrade
 from sqlalchemy import make_url, select
 
 from app import create_app
+from app.clock import utcnow
 from app.domain.claimed_check import ClaimedCheck
 from app.domain.outcome import CheckOutcome
 from app.extensions import db
 from app.models import MonitorSchedule
+from app.services import schedules
 from app.worker.process import Process
 from tests.conftest import ENVIRON
 from tests.factories import Factory
@@ -86,6 +88,17 @@ def test_a_monitor_made_later_is_checked_within_two_seconds(
     start(lambda _: SUCCESS)
     make.monitor()
     until(lambda: results() == 1, seconds=2)
+
+
+def test_a_monitor_that_is_triggered_is_checked_within_two_seconds(
+    make: Factory, start: Start, results: Callable[[], int]
+) -> None:
+    start(lambda _: SUCCESS)
+    monitor = make.monitor()
+    until(lambda: results() == 1)
+    schedules.trigger([row.id for row in monitor.schedules], utcnow(), pause_ms=0)
+    db.session.commit()
+    until(lambda: results() == 2, seconds=2)
 
 
 def test_no_more_checks_run_than_there_are_threads(make: Factory, start: Start, gate: Gate) -> None:

@@ -154,9 +154,9 @@ def test_its_operator_is_mailed_of_an_outage_of_the_database(
     with postgres.new_database() as url, watched(url, tmp_path, receiver, sink) as scheduler:
         pings_on(receiver)
         with outage(url):
-            until(lambda: sink.mails, seconds=60)
+            until(lambda: sink.mails)
             until(lambda: is_silent(receiver))
-        until(lambda: len(sink.mails) == 2, seconds=60)
+        until(lambda: len(sink.mails) == 2)
         pings_on(receiver)
         assert subjects(sink) == [
             "Pillarbox (local): the database is away",
