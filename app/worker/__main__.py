@@ -41,7 +41,7 @@ def _read_arguments() -> None:
 
 
 def _note_signals() -> SimpleQueue[int]:
-    """From now on: who has started all but a last line must not be torn from checks in flight either."""
+    """Noted from here on, and heeded when all has started: checks may be in flight before that is said."""
     # A SimpleQueue, because nothing else may safely be told something by a signal handler.
     signals: SimpleQueue[int] = SimpleQueue()
 
